@@ -33,8 +33,8 @@ struct ExecutorOptions {
 class Executor {
 public:
     virtual ~Executor() = default;
-    /// Resamples one scalar field. The views must have the plan's extents and dtypes (else Error(usage)), must not overlap,
-    /// and may have any strides. Every voxel of `output` is written.
+    /// Resamples one scalar field. The views must have the plan's extents and dtypes (else Error(usage)), must not
+    /// overlap, and may have any strides. Every voxel of `output` is written.
     virtual void run(const ConstVolumeView& input, const VolumeView& output) = 0;
     /// Bytes of scratch memory that the executor holds.
     virtual std::int64_t workspace_bytes() const noexcept = 0;

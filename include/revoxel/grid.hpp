@@ -23,9 +23,9 @@ struct Affine {
     bool operator!=(const Affine& other) const { return !(*this == other); }
 };
 
-/// a * b maps p to a(b(p)).
+/// Composition: (a * b) * p is a * (b * p).
 Affine operator*(const Affine& a, const Affine& b);
-Vec3 apply(const Affine& a, const Vec3& p);
+Vec3 operator*(const Affine& a, const Vec3& p);
 /// Throws Error(input) when the affine is singular or not finite.
 Affine inverse(const Affine& a);
 double determinant(const Affine& a) noexcept;
@@ -53,10 +53,11 @@ double shear(const Affine& affine);
 /// Largest distance in mm between the same corner voxel centre of the same extent under two affines.
 double corner_distance(const Extent& extent, const Affine& a, const Affine& b);
 
-/// The anchor of an output axis of m voxels at spacing t on an input axis of n voxels at spacing s. c(o) is the continuous
-/// input index of output index o, k = t/s.
+/// The anchor of an output axis of m voxels at spacing t on an input axis of n voxels at spacing s. c(o) is the
+/// continuous input index of output index o, k = t/s.
 enum class GridPolicy {
-    centre,  ///< c(o) = (n-1)/2 + (o - (m-1)/2) k: volume centres coincide, spacing kept exactly. IBSI, MRtrix, FreeSurfer
+    centre,  ///< c(o) = (n-1)/2 + (o - (m-1)/2) k: volume centres coincide, spacing kept exactly. IBSI, MRtrix,
+             ///< FreeSurfer
     edges,   ///< c(o) = (o + 1/2) n/m - 1/2: field of view kept exactly, spacing n s/m. scikit-image, torch, nnU-Net
     first,   ///< c(o) = o k: first centres coincide, spacing kept exactly. ITK recipes, ANTs, FSL, MONAI
     ends,    ///< c(o) = o (n-1)/(m-1): first and last centres coincide. scipy.ndimage.zoom
@@ -76,14 +77,14 @@ const char* name_of(CountRule rule) noexcept;
 GridPolicy grid_policy_from_name(const std::string& name);  ///< Error(usage) lists the names
 CountRule count_rule_from_name(const std::string& name);    ///< Error(usage) lists the names
 
-/// The output voxel count of one axis: n voxels of s mm, at t mm. Throws Error(usage) unless s and t are finite and > 0,
-/// or when the count exceeds 2^40.
+/// The output voxel count of one axis: n voxels of s mm, at t mm. Throws Error(usage) unless s and t are finite and >
+/// 0, or when the count exceeds 2^40.
 std::int64_t resampled_count(std::int64_t n, double s, double t, CountRule rule);
 
-/// The grid of `input` at another spacing (mm per axis; 0 keeps an axis as it is). Spacing is exact for centre and first;
-/// for edges and ends it is what the count allows. An axis whose spacing differs by less than would move any voxel by
-/// 1e-4 voxel is kept bit for bit. Throws Error(usage) on a negative or non-finite spacing, and for ends on an axis of one
-/// voxel that would get more.
+/// The grid of `input` at another spacing (mm per axis; 0 keeps an axis as it is). Spacing is exact for centre and
+/// first; for edges and ends it is what the count allows. An axis whose spacing differs by less than would move any
+/// voxel by 1e-4 voxel is kept bit for bit. Throws Error(usage) on a negative or non-finite spacing, and for ends on an
+/// axis of one voxel that would get more.
 Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy = GridPolicy::centre,
                   CountRule rule = CountRule::ceil);
 
@@ -91,8 +92,8 @@ Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy =
 /// Throws Error(usage) on a negative count, and for ends on an axis of one voxel that would get more.
 Grid with_extent(const Grid& input, const Extent& extent, GridPolicy policy = GridPolicy::edges);
 
-/// The finest isotropic spacing in mm whose grid (same policy and rule) has at most `voxels` voxels, never finer than the
-/// finest axis of `input`. Throws Error(usage) when voxels < 1.
+/// The finest isotropic spacing in mm whose grid (same policy and rule) has at most `voxels` voxels, never finer than
+/// the finest axis of `input`. Throws Error(usage) when voxels < 1.
 double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule = CountRule::ceil);
 
 /// The affine from indices of `output` to continuous indices of `input`: inverse(input.affine) * output.affine.

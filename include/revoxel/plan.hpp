@@ -55,8 +55,8 @@ struct Box3 {
 
 /// The weights of one axis. Output o is the sum over t < count[o], in this order, of
 /// weight[o * stride + t] * input[first[o] + t]; every index read is inside [0, n_in).
-/// Weights are exact in the compute type, and a row's sum is exactly 1 there in any order of addition (docs/conventions.md).
-/// Rows outside the covered box have count 0 and are filled.
+/// Weights are exact in the compute type, and a row's sum is exactly 1 there in any order of addition
+/// (docs/conventions.md). Rows outside the covered box have count 0 and are filled.
 struct TapTable {
     std::int64_t n_in = 0;
     std::int64_t n_out = 0;
@@ -87,7 +87,8 @@ struct AxisPass {
 struct AffineGather {
     Affine out_to_in;  ///< output index to continuous index of the input grid
     Kernel kernel = Kernel::linear;
-    Extent pad{0, 0, 0};  ///< what the passes before it added at the low end of each axis (B-spline coefficients outside)
+    Extent pad{0, 0,
+               0};  ///< what the passes before it added at the low end of each axis (B-spline coefficients outside)
     Extent extent{0, 0, 0};  ///< of the array that it reads, pads included; reads beyond it are clamped (boundary edge)
 };
 
@@ -105,11 +106,11 @@ struct PlanOptions {
 
 /// What make_plan decided about one output axis, for the report.
 struct AxisSummary {
-    int input_axis = 0;         ///< the input axis it comes from; on the gather route the nearest one
-    double step = 1.0;          ///< input voxels per output voxel, signed; on the gather route the norm of the input row
-    double offset = 0.0;        ///< continuous input index at output index 0; separable route only
-    bool copied = false;        ///< values move, none is computed
-    bool antialiased = false;   ///< widened by |step|
+    int input_axis = 0;        ///< the input axis it comes from; on the gather route the nearest one
+    double step = 1.0;         ///< input voxels per output voxel, signed; on the gather route the norm of the input row
+    double offset = 0.0;       ///< continuous input index at output index 0; separable route only
+    bool copied = false;       ///< values move, none is computed
+    bool antialiased = false;  ///< widened by |step|
 };
 
 struct Plan {
@@ -135,10 +136,10 @@ struct Plan {
     std::string describe() const;
 };
 
-/// Plans the resampling of `input` on to `output`. Separable when out_to_in is, at the corners of the output grid, within
-/// 1e-4 voxel of a signed axis permutation with scale and offset; else a gather (nearest, linear, cubic, bspline3 only).
-/// Throws Error(usage) for a kernel that the route does not have, for nearest with stretch and for a non-finite slope or
-/// intercept; Error(input) for a singular or non-finite affine.
+/// Plans the resampling of `input` on to `output`. Separable when out_to_in is, at the corners of the output grid,
+/// within 1e-4 voxel of a signed axis permutation with scale and offset; else a gather (nearest, linear, cubic,
+/// bspline3 only). Throws Error(usage) for a kernel that the route does not have, for nearest with stretch and for a
+/// non-finite slope or intercept; Error(input) for a singular or non-finite affine.
 Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options);
 
 }  // namespace revoxel

@@ -17,13 +17,13 @@ namespace revoxel {
 
 /// One way to say the output grid. Exactly one of the members is set (policy and rule qualify it).
 struct GridRequest {
-    std::optional<Vec3> spacing_mm;     ///< 0 keeps an axis
-    std::optional<Extent> extent;       ///< voxels
-    std::optional<std::string> iso;     ///< "min", "max", "geomean" or a spacing in mm
-    std::optional<std::int64_t> budget; ///< voxels
-    std::optional<std::string> like;    ///< path of a reference NIfTI
-    std::optional<GridPolicy> policy;   ///< default: centre; edges for extent. Not with like
-    std::optional<CountRule> rule;      ///< default: ceil. Not with like or extent
+    std::optional<Vec3> spacing_mm;      ///< 0 keeps an axis
+    std::optional<Extent> extent;        ///< voxels
+    std::optional<std::string> iso;      ///< "min", "max", "geomean" or a spacing in mm
+    std::optional<std::int64_t> budget;  ///< voxels
+    std::optional<std::string> like;     ///< path of a reference NIfTI
+    std::optional<GridPolicy> policy;    ///< default: centre; edges for extent. Not with like
+    std::optional<CountRule> rule;       ///< default: ceil. Not with like or extent
 };
 
 struct ResampleRequest {
@@ -62,9 +62,10 @@ enum class Phase { read, prepare, resample, write };
 struct ResampleObserver {
     /// Called now and then, one call at a time, with the share of the phase that is done, 0 to 1.
     std::function<void(Phase, double)> progress;
-    /// Called once between resampling and writing, with stored values and their headers. May throw: the run then ends with
-    /// that exception and nothing is written.
-    std::function<void(const io::NiftiImage& input, const io::NiftiHeader& output_header, const Volume& output)> inspect;
+    /// Called once between resampling and writing, with stored values and their headers. May throw: the run then ends
+    /// with that exception and nothing is written.
+    std::function<void(const io::NiftiImage& input, const io::NiftiHeader& output_header, const Volume& output)>
+        inspect;
 };
 
 /// Smallest and largest finite value, scaled; NaN when there is none.
@@ -85,7 +86,8 @@ struct ResampleResult {
 /// Throws Error (usage, input, output) for everything that can be known now.
 ResampleJob plan_resample(const ResampleRequest& request);
 
-/// Runs a planned job. Throws Error (input, output, unavailable); the output file then does not exist or is what it was.
+/// Runs a planned job. Throws Error (input, output, unavailable); the output file then does not exist or is what it
+/// was.
 ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& observer = {});
 
 }  // namespace revoxel

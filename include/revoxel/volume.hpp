@@ -10,8 +10,8 @@
 
 namespace revoxel {
 
-/// Read-only view of one scalar 3-D field. Strides count scalars (not bytes) and may be negative; `data` points at index
-/// (0, 0, 0). A view owns nothing: whoever made it keeps the memory alive.
+/// Read-only view of one scalar 3-D field. Strides count scalars (not bytes) and may be negative; `data` points at
+/// index (0, 0, 0). A view owns nothing: whoever made it keeps the memory alive.
 struct ConstVolumeView {
     const void* data = nullptr;
     DType dtype = DType::float32;
@@ -29,8 +29,9 @@ struct VolumeView {
     operator ConstVolumeView() const { return {data, dtype, extent, stride}; }
 };
 
-/// One or more 3-D fields on one grid: `frames` volumes (4-D and more), each voxel `components` interleaved scalars (RGB
-/// has 3, complex 2). Memory order: component, i, j, k, frame; 64-byte aligned; not initialised. Moves, does not copy.
+/// One or more 3-D fields on one grid: `frames` volumes (4-D and more), each voxel `components` interleaved scalars
+/// (RGB has 3, complex 2). Memory order: component, i, j, k, frame; 64-byte aligned; not initialised. Moves, does not
+/// copy.
 class Volume {
 public:
     Volume() = default;
