@@ -1,0 +1,21 @@
+// The CUDA side as the engine sees it.
+#include "engine/cuda_backend.hpp"
+
+#include "runtime/device_info.hpp"
+
+namespace revoxel::cuda {
+
+bool compiled_in() noexcept {
+    return true;
+}
+
+std::string description() {
+    std::string text = "CUDA " + to_string(runtime_version());
+    const std::vector<DeviceInfo> found = devices();
+    if (found.empty()) return text + ", no device found";
+    for (const DeviceInfo& device : found) text += ", " + device.name;
+    const std::string driver = driver_release();
+    return driver.empty() ? text : text + " (driver " + driver + ")";
+}
+
+}  // namespace revoxel::cuda
