@@ -1,11 +1,19 @@
 # Finds the CUDA toolkit. The product is complete without it.
 set(REVOXEL_HAS_CUDA OFF)
+function(revoxel_cuda_summary text)
+    message(STATUS "${text}")
+    set(REVOXEL_CUDA_SUMMARY "${text}" CACHE INTERNAL "What the scripts say about CUDA")
+endfunction()
+
 if(REVOXEL_CUDA STREQUAL "OFF")
-    message(STATUS "REVOXEL_CUDA=OFF: the CUDA targets are left out, the CPU product is complete")
+    revoxel_cuda_summary("REVOXEL_CUDA=OFF: the CUDA targets are left out, the CPU product is complete")
     return()
 endif()
 
 include(CheckLanguage)
+if("${CMAKE_CUDA_COMPILER}" STREQUAL "NOTFOUND")
+    unset(CMAKE_CUDA_COMPILER CACHE)  # the toolkit may have come since
+endif()
 find_program(REVOXEL_NVCC nvcc PATHS /usr/local/cuda/bin)
 mark_as_advanced(REVOXEL_NVCC)
 if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND REVOXEL_NVCC)
@@ -17,7 +25,7 @@ if(NOT CMAKE_CUDA_COMPILER)
         message(FATAL_ERROR "REVOXEL_CUDA=ON, but no working CUDA compiler was found. "
                             "Install the CUDA toolkit (13 is what revoxel is built with) or set CUDACXX.")
     endif()
-    message(STATUS "CUDA toolkit not found: the CUDA targets are left out, the CPU product is complete")
+    revoxel_cuda_summary("CUDA toolkit not found: the CUDA targets are left out, the CPU product is complete")
     return()
 endif()
 
@@ -40,4 +48,4 @@ if(REVOXEL_WERROR)
     target_compile_options(revoxel_options INTERFACE
         $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Werror>)
 endif()
-message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION}: the CUDA targets are compiled for ${CMAKE_CUDA_ARCHITECTURES}")
+revoxel_cuda_summary("CUDA ${CMAKE_CUDA_COMPILER_VERSION}: the CUDA targets are compiled for ${CMAKE_CUDA_ARCHITECTURES}")

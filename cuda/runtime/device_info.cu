@@ -50,7 +50,10 @@ std::vector<DeviceInfo> devices() {
             cudaGetLastError();
             continue;
         }
-        found.push_back({index, properties.name, {properties.major, properties.minor}, properties.multiProcessorCount,
+        found.push_back({index,
+                         properties.name,
+                         {properties.major, properties.minor},
+                         properties.multiProcessorCount,
                          static_cast<std::int64_t>(properties.totalGlobalMem)});
     }
     return found;

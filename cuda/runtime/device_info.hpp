@@ -13,9 +13,9 @@ struct Version {
 };
 
 struct DeviceInfo {
-    int index = 0;            ///< as for cudaSetDevice
-    std::string name;         ///< "NVIDIA H200"
-    Version compute;          ///< compute capability
+    int index = 0;     ///< as for cudaSetDevice
+    std::string name;  ///< "NVIDIA H200"
+    Version compute;   ///< compute capability
     int multiprocessors = 0;
     std::int64_t memory_bytes = 0;
 };
@@ -32,8 +32,8 @@ Version driver_version() noexcept;
 /// The release of the kernel driver, "580.65.06"; empty without one.
 std::string driver_release();
 
-/// The devices that the driver offers, in its order; empty without a driver or a device, and when the driver is older than
-/// the runtime. Throws nothing but std::bad_alloc.
+/// The devices that the driver offers, in its order; empty without a driver or a device, and when the driver is older
+/// than the runtime. Throws nothing but std::bad_alloc.
 std::vector<DeviceInfo> devices();
 
 }  // namespace revoxel::cuda

@@ -1,5 +1,5 @@
-// What the engine asks of the CUDA side. cuda/backend.cpp answers when the CUDA targets are compiled, cuda/stub.cpp when they
-// are not; nothing else in the host code knows the difference. No CUDA header is included here.
+// What the engine asks of the CUDA side. cuda/backend.cpp answers when the CUDA targets are compiled, cuda/stub.cpp
+// when they are not; nothing else in the host code knows the difference. No CUDA header is included here.
 #pragma once
 
 #include <string>

@@ -9,5 +9,6 @@ int main(int argc, char** argv) {
     revoxel::Volume input(plan.input, revoxel::DType::float32);
     revoxel::Volume output(plan.output, revoxel::DType::float32);
     revoxel::make_executor(plan)->run(input.view(), output.view());
-    std::printf("revoxel %s: %lld voxels\n", revoxel::version(), static_cast<long long>(revoxel::voxel_count(plan.output)));
+    std::printf("revoxel %s: %lld voxels\n", revoxel::version(),
+                static_cast<long long>(revoxel::voxel_count(plan.output)));
 }
