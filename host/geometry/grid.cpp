@@ -28,6 +28,9 @@ double count_tolerance(double voxels) {
     return std::max(1e-4, 3e-7 * voxels);
 }
 
+/// More voxels along one axis than any volume has; tap tables of such an axis would fill the memory.
+constexpr std::int64_t kMaxCount = std::int64_t{1} << 24;
+
 /// Moves less than this, in voxels, are no moves.
 constexpr double kSameGridVoxels = 1e-4;
 
@@ -110,7 +113,7 @@ std::int64_t resampled_count(std::int64_t n, double s, double t, CountRule rule)
             fmt::format("{} voxels of {:g} mm cannot be resampled to {:g} mm; expected spacings above 0", n, s, t));
     }
     const double exact = static_cast<double>(n) * s / t;
-    if (!(exact < 0x1p40)) {
+    if (!(exact < static_cast<double>(kMaxCount))) {
         throw Error(ErrorCode::usage,
                     fmt::format("{} voxels of {:g} mm at {:g} mm would be {:g} voxels; ask for a coarser spacing", n, s,
                                 t, exact));
@@ -157,10 +160,10 @@ Grid with_extent(const Grid& input, const Extent& extent, GridPolicy policy) {
     std::array<AxisMap, 3> maps;
     for (int d = 0; d < 3; ++d) {
         const std::int64_t n = input.extent[d], m = extent[d];
-        if (m < 0 || m > (std::int64_t{1} << 40)) {
+        if (m < 0 || m > kMaxCount) {
             throw Error(
                 ErrorCode::usage,
-                fmt::format("an extent of {} voxels is not possible; expected 1 or more, or 0 to keep the axis", m));
+                fmt::format("an extent of {} voxels is not possible; expected 1 to 2^24, or 0 to keep the axis", m));
         }
         if (m == 0 || m == n) {
             maps[d] = {n, 1.0, 0.0};

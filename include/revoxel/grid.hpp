@@ -78,7 +78,7 @@ GridPolicy grid_policy_from_name(const std::string& name);  ///< Error(usage) li
 CountRule count_rule_from_name(const std::string& name);    ///< Error(usage) lists the names
 
 /// The output voxel count of one axis: n voxels of s mm, at t mm. Throws Error(usage) unless s and t are finite and >
-/// 0, or when the count exceeds 2^40.
+/// 0, or when the count exceeds 2^24.
 std::int64_t resampled_count(std::int64_t n, double s, double t, CountRule rule);
 
 /// The grid of `input` at another spacing (mm per axis; 0 keeps an axis as it is). Spacing is exact for centre and

@@ -1,0 +1,47 @@
+// The only place that knows every executor.
+#include <fmt/format.h>
+
+#include <new>
+
+#include "executors/cpu.hpp"
+#include "executors/reference.hpp"
+#include "geometry/names.hpp"
+#include "revoxel/error.hpp"
+#include "revoxel/executor.hpp"
+
+namespace revoxel {
+namespace {
+
+constexpr std::pair<Backend, const char*> kNames[] = {
+    {Backend::automatic, "auto"},
+    {Backend::reference, "reference"},
+    {Backend::cpu, "cpu"},
+    {Backend::cuda, "cuda"},
+};
+
+}  // namespace
+
+const char* name_of(Backend backend) noexcept {
+    return enum_name(kNames, backend);
+}
+Backend backend_from_name(const std::string& name) {
+    return enum_from_name(kNames, name, "backend");
+}
+
+std::unique_ptr<Executor> make_executor(const Plan& plan, Backend backend, const ExecutorOptions& options) {
+    try {
+        switch (backend) {
+            case Backend::reference: return make_reference_executor(plan, options);
+            case Backend::cuda:
+                throw Error(ErrorCode::unavailable,
+                            "backend cuda: this version has no CUDA executor yet; choose auto, cpu or reference");
+            default: return make_cpu_executor(plan, options);
+        }
+    } catch (const std::bad_alloc&) {
+        throw Error(
+            ErrorCode::unavailable,
+            "the memory for the executor's workspace was refused; close other programs or ask for a coarser grid");
+    }
+}
+
+}  // namespace revoxel

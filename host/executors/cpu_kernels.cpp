@@ -1,0 +1,170 @@
+// Compiled once for each instruction set (CMakeLists.txt). No function with external linkage may be instantiated here
+// that another file could share: the linker would keep one copy, for one instruction set. So: templates in this file's
+// own namespace, always-inline leaves, no containers.
+#include "executors/cpu_kernels.hpp"
+
+#ifndef REVOXEL_ISA
+#define REVOXEL_ISA portable
+#endif
+#define REVOXEL_STRING_(x) #x
+#define REVOXEL_STRING(x) REVOXEL_STRING_(x)
+
+namespace revoxel::REVOXEL_ISA {
+namespace {
+
+/// Outputs whose sums are kept in the first-level cache while the taps go by.
+constexpr std::int64_t kBlock = 512;
+
+template <typename C>
+void weighted_sum(C* __restrict out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n) {
+    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+        const std::int64_t end = begin + kBlock < n ? begin + kBlock : n;
+        const C* __restrict first = rows[0];
+        for (std::int64_t i = begin; i < end; ++i) out[i] = weight[0] * first[i];
+        for (std::int32_t t = 1; t < count; ++t) {
+            const C* __restrict row = rows[t];
+            const C w = weight[t];
+            for (std::int64_t i = begin; i < end; ++i) out[i] = std::fma(w, row[i], out[i]);
+        }
+    }
+}
+
+template <typename C>
+void filter(C* __restrict out, const C* __restrict row, const TransposedTaps<C>& taps) {
+    for (std::int64_t begin = 0; begin < taps.n; begin += kBlock) {
+        const std::int64_t end = begin + kBlock < taps.n ? begin + kBlock : taps.n;
+        std::int32_t fewest = taps.most;
+        for (std::int64_t o = begin; o < end; ++o) fewest = taps.count[o] < fewest ? taps.count[o] : fewest;
+        for (std::int64_t o = begin; o < end; ++o) {
+            const C product = taps.weight[o] * row[taps.index[o]];
+            out[o] = taps.count[o] > 0 ? product : C(0);
+        }
+        for (std::int32_t t = 1; t < taps.most; ++t) {
+            const C* __restrict weight = taps.weight + t * taps.n;
+            const std::int32_t* __restrict index = taps.index + t * taps.n;
+            if (t < fewest) {
+                for (std::int64_t o = begin; o < end; ++o) out[o] = std::fma(weight[o], row[index[o]], out[o]);
+                continue;
+            }
+            const std::int32_t* __restrict count = taps.count;
+            for (std::int64_t o = begin; o < end; ++o) {
+                const C sum = std::fma(weight[o], row[index[o]], out[o]);
+                out[o] = t < count[o] ? sum : out[o];
+            }
+        }
+    }
+}
+
+template <typename C, typename T>
+void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t n) {
+    const T* __restrict in = static_cast<const T*>(row);
+    if (stride == 1) {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(in[i]);
+    } else {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(in[i * stride]);
+    }
+}
+
+template <typename C, typename T>
+void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Scaling& scaling) {
+    T* __restrict out = static_cast<T*>(row);
+    const math::Scaling s = scaling;
+    if (s.scaled) {
+        for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
+    } else if (stride == 1) {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
+    } else {
+        for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);
+    }
+}
+
+inline std::int64_t clamped(std::int64_t i, std::int64_t n) {
+    return i < 0 ? 0 : i >= n ? n - 1 : i;
+}
+
+/// One output voxel: sums x, then y, then z, as the reference does.
+template <typename C, typename T>
+inline C gather_voxel(const GatherSource& s, const double (&c)[3]) {
+    math::GatherTaps<C> taps[3];
+    std::int64_t offset[3][4];  // scalars from the origin, for each tap
+    for (int d = 0; d < 3; ++d) {
+        taps[d] = math::gather_taps<C>(s.kernel, c[d]);
+        for (int t = taps[d].begin; t < taps[d].end; ++t) {
+            offset[d][t] = clamped(taps[d].first + t + s.pad[d], s.extent[d]) * s.stride[d];
+        }
+    }
+    const T* data = static_cast<const T*>(s.data);
+    C volume = 0;
+    for (int z = taps[2].begin; z < taps[2].end; ++z) {
+        C plane = 0;
+        for (int y = taps[1].begin; y < taps[1].end; ++y) {
+            const T* row = data + offset[2][z] + offset[1][y];
+            C line = 0;
+            for (int x = taps[0].begin; x < taps[0].end; ++x) {
+                const C value = static_cast<C>(row[offset[0][x]]);
+                line = x == taps[0].begin ? taps[0].weight[x] * value : std::fma(taps[0].weight[x], value, line);
+            }
+            plane = y == taps[1].begin ? taps[1].weight[y] * line : std::fma(taps[1].weight[y], line, plane);
+        }
+        volume = z == taps[2].begin ? taps[2].weight[z] * plane : std::fma(taps[2].weight[z], plane, volume);
+    }
+    return volume;
+}
+
+inline bool position(const GatherSource& s, std::int64_t i, std::int64_t j, std::int64_t k, double (&c)[3]) {
+    bool inside = true;
+    for (int d = 0; d < 3; ++d) {
+        c[d] = math::gather_position(s.out_to_in[d], static_cast<double>(i), static_cast<double>(j),
+                                     static_cast<double>(k));
+        inside = inside && math::inside_axis(c[d], s.extent[d] - 2 * s.pad[d]);
+    }
+    return inside;
+}
+
+template <typename C, typename T>
+typename CpuKernels<C>::Range gather(C* out, const GatherSource& source, std::int64_t lo, std::int64_t hi,
+                                     std::int64_t j, std::int64_t k) {
+    // A row meets the input in one stretch: each coordinate is monotone in i, also after rounding.
+    double c[3];
+    std::int64_t begin = lo;
+    while (begin < hi && !position(source, begin, j, k, c)) ++begin;
+    std::int64_t i = begin;
+    for (; i < hi && position(source, i, j, k, c); ++i) out[i - lo] = gather_voxel<C, T>(source, c);
+    return {begin, i};
+}
+
+#if defined(__AVX512F__)
+constexpr const char* kDescription = "v4 (AVX-512)";
+#elif defined(__AVX2__)
+constexpr const char* kDescription = "v3 (AVX2 and FMA)";
+#else
+constexpr const char* kDescription = "portable";
+#endif
+
+/// Tables in the order of DType.
+template <typename C>
+constexpr CpuKernels<C> kKernels = {
+    REVOXEL_STRING(REVOXEL_ISA),
+    kDescription,
+    weighted_sum<C>,
+    filter<C>,
+    {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
+     load<C, std::uint32_t>, load<C, std::int64_t>, load<C, std::uint64_t>, load<C, float>, load<C, double>},
+    {store<C, std::int8_t>, store<C, std::uint8_t>, store<C, std::int16_t>, store<C, std::uint16_t>,
+     store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>, store<C, float>,
+     store<C, double>},
+    {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,
+     gather<C, std::int32_t>, gather<C, std::uint32_t>, gather<C, std::int64_t>, gather<C, std::uint64_t>,
+     gather<C, float>, gather<C, double>},
+};
+
+}  // namespace
+
+const CpuKernels<float>& kernels_f32() {
+    return kKernels<float>;
+}
+const CpuKernels<double>& kernels_f64() {
+    return kKernels<double>;
+}
+
+}  // namespace revoxel::REVOXEL_ISA

@@ -1,0 +1,220 @@
+#include "executors/reference.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "executors/views.hpp"
+
+namespace revoxel {
+namespace {
+
+/// A dense array of computed values, i fastest.
+template <typename C>
+struct Field {
+    Extent extent{0, 0, 0};
+    std::vector<C> values;
+
+    void reshape(const Extent& n) {
+        extent = n;
+        values.resize(static_cast<std::size_t>(n[0] * n[1] * n[2]));
+    }
+    C& at(std::int64_t i, std::int64_t j, std::int64_t k) {
+        return values[static_cast<std::size_t>((k * extent[1] + j) * extent[0] + i)];
+    }
+    const C& at(std::int64_t i, std::int64_t j, std::int64_t k) const { return const_cast<Field*>(this)->at(i, j, k); }
+};
+
+template <typename F>
+void for_each_index(const Box3& box, F&& f) {
+    for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k)
+        for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j)
+            for (std::int64_t i = box.lo[0]; i < box.hi[0]; ++i) f(i, j, k);
+}
+
+template <typename C>
+void load(const ConstVolumeView& view, Field<C>& field) {
+    field.reshape(view.extent);
+    dispatch(view.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        for_each_index({{0, 0, 0}, view.extent}, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+            field.at(i, j, k) = static_cast<C>(*reinterpret_cast<const T*>(address(view, i, j, k)));
+        });
+    });
+}
+
+template <typename C>
+void run_pass(const AxisPass& pass, const Field<C>& in, Field<C>& out) {
+    const TapTable& taps = pass.taps;
+    Extent extent = in.extent;
+    extent[pass.axis] = taps.n_out;
+    out.reshape(extent);
+    for_each_index({{0, 0, 0}, extent}, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+        Extent at{i, j, k};
+        const auto o = static_cast<std::size_t>(at[pass.axis]);
+        C sum = 0;
+        for (std::int32_t t = 0; t < taps.count[o]; ++t) {
+            at[pass.axis] = taps.first[o] + t;
+            const C weight = static_cast<C>(taps.weight[o * static_cast<std::size_t>(taps.stride) + t]);
+            const C value = in.at(at[0], at[1], at[2]);
+            // The first product is not added to zero: -0 stays -0.
+            sum = t == 0 ? weight * value : std::fma(weight, value, sum);
+        }
+        out.at(i, j, k) = sum;
+    });
+}
+
+/// The position of an output voxel in the input, and whether it lies inside.
+struct Position {
+    Vec3 c;
+    bool inside;
+};
+
+Position position(const AffineGather& gather, std::int64_t i, std::int64_t j, std::int64_t k) {
+    Position p{{}, true};
+    for (int r = 0; r < 3; ++r) {
+        const auto& m = gather.out_to_in.m[r];
+        const double row[4] = {m[0], m[1], m[2], m[3]};
+        p.c[r] = math::gather_position(row, static_cast<double>(i), static_cast<double>(j), static_cast<double>(k));
+        p.inside = p.inside && math::inside_axis(p.c[r], gather.extent[r] - 2 * gather.pad[r]);
+    }
+    return p;
+}
+
+/// Sums x, then y, then z; rows of weights as math::gather_taps trims them.
+template <typename C>
+C gathered(const AffineGather& gather, const Field<C>& in, const Vec3& c) {
+    math::GatherTaps<C> taps[3];
+    for (int d = 0; d < 3; ++d) taps[d] = math::gather_taps<C>(gather_kernel(gather), c[d]);
+    const auto index = [&](int d, int t) {
+        return std::clamp<std::int64_t>(taps[d].first + t + gather.pad[d], 0, gather.extent[d] - 1);
+    };
+    C volume = 0;
+    for (int z = taps[2].begin; z < taps[2].end; ++z) {
+        C plane = 0;
+        for (int y = taps[1].begin; y < taps[1].end; ++y) {
+            C line = 0;
+            for (int x = taps[0].begin; x < taps[0].end; ++x) {
+                const C value = in.at(index(0, x), index(1, y), index(2, z));
+                line = x == taps[0].begin ? taps[0].weight[x] * value : std::fma(taps[0].weight[x], value, line);
+            }
+            plane = y == taps[1].begin ? taps[1].weight[y] * line : std::fma(taps[1].weight[y], line, plane);
+        }
+        volume = z == taps[2].begin ? taps[2].weight[z] * plane : std::fma(taps[2].weight[z], plane, volume);
+    }
+    return volume;
+}
+
+/// A plan that computes nothing: each output voxel is one input voxel, converted.
+void copy_voxels(const Plan& plan, const ConstVolumeView& input, const VolumeView& output) {
+    const ConstVolumeView view = permuted(input, plan.input_axis);
+    dispatch(input.dtype, [&](auto from) {
+        dispatch(output.dtype, [&](auto to) {
+            using From = decltype(from);
+            using To = decltype(to);
+            for_each_index(plan.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+                Extent at{i, j, k};
+                for (auto stage = plan.stages.rbegin(); stage != plan.stages.rend(); ++stage) {
+                    if (const auto* pass = std::get_if<AxisPass>(&*stage)) {
+                        at[pass->axis] = pass->taps.first[static_cast<std::size_t>(at[pass->axis])];
+                        continue;
+                    }
+                    const auto& gather = std::get<AffineGather>(*stage);
+                    const Position p = position(gather, i, j, k);
+                    if (!p.inside) return;
+                    for (int d = 0; d < 3; ++d) {
+                        const std::int64_t c = math::gather_taps<double>(math::GatherKernel::nearest, p.c[d]).first;
+                        at[d] = std::clamp<std::int64_t>(c, 0, gather.extent[d] - 1);
+                    }
+                }
+                const From value = *reinterpret_cast<const From*>(address(view, at[0], at[1], at[2]));
+                *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
+            });
+        });
+    });
+}
+
+template <typename C>
+class ReferenceExecutor final : public Executor {
+public:
+    explicit ReferenceExecutor(const Plan& plan, const ExecutorOptions& options) : plan_(plan), options_(options) {
+        if (plan_.is_copy()) return;
+        // Grow both fields to the largest array they will hold, so that run() takes no memory.
+        Extent extent = permuted({nullptr, DType::float32, plan_.input.extent, {0, 0, 0}}, plan_.input_axis).extent;
+        fields_[0].reshape(extent);
+        int target = 1;
+        for (const Stage& stage : plan_.stages) {
+            if (const auto* pass = std::get_if<AxisPass>(&stage)) {
+                extent[pass->axis] = pass->taps.n_out;
+                fields_[target].values.reserve(static_cast<std::size_t>(extent[0] * extent[1] * extent[2]));
+                fields_[target].reshape(extent);
+                target = 1 - target;
+            }
+        }
+    }
+
+    void run(const ConstVolumeView& input, const VolumeView& output) override {
+        check_views(plan_, input, output);
+        for (std::int64_t k = 0; k < output.extent[2]; ++k) {
+            for (std::int64_t j = 0; j < output.extent[1]; ++j) {
+                fill_row(address(output, 0, j, k), output.dtype, output.stride[0], output.extent[0],
+                         plan_.options.fill);
+            }
+        }
+        if (plan_.is_copy()) {
+            copy_voxels(plan_, input, output);
+        } else {
+            compute(input, output);
+        }
+        if (options_.progress) options_.progress(1.0);
+    }
+
+    std::int64_t workspace_bytes() const noexcept override {
+        return static_cast<std::int64_t>((fields_[0].values.capacity() + fields_[1].values.capacity()) * sizeof(C));
+    }
+    std::string name() const override { return "reference"; }
+
+private:
+    void compute(const ConstVolumeView& input, const VolumeView& output) {
+        int current = 0;
+        load(permuted(input, plan_.input_axis), fields_[0]);
+        const AffineGather* gather = nullptr;
+        for (const Stage& stage : plan_.stages) {
+            if (const auto* pass = std::get_if<AxisPass>(&stage)) {
+                run_pass(*pass, fields_[current], fields_[1 - current]);
+                current = 1 - current;
+            } else {
+                gather = &std::get<AffineGather>(stage);
+            }
+        }
+        const Field<C>& field = fields_[current];
+        const math::Scaling scaling = scaling_of(plan_);
+        dispatch(output.dtype, [&](auto zero) {
+            using T = decltype(zero);
+            for_each_index(plan_.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+                C value;
+                if (gather) {
+                    const Position p = position(*gather, i, j, k);
+                    if (!p.inside) return;
+                    value = gathered(*gather, field, p.c);
+                } else {
+                    value = field.at(i, j, k);
+                }
+                *reinterpret_cast<T*>(address(output, i, j, k)) = math::store_value<T>(value, scaling);
+            });
+        });
+    }
+
+    Plan plan_;
+    ExecutorOptions options_;
+    Field<C> fields_[2];
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_reference_executor(const Plan& plan, const ExecutorOptions& options) {
+    if (plan.compute == ComputeType::f32) return std::make_unique<ReferenceExecutor<float>>(plan, options);
+    return std::make_unique<ReferenceExecutor<double>>(plan, options);
+}
+
+}  // namespace revoxel

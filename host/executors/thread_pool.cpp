@@ -1,0 +1,81 @@
+#include "executors/thread_pool.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace revoxel {
+
+struct ThreadPool::Loop {
+    std::int64_t count;
+    const std::function<void(std::int64_t, int)>& body;
+    const std::function<void(double)>& progress;
+    std::atomic<std::int64_t> next{0};
+    std::mutex report;
+    std::int64_t done = 0;  ///< guarded by report
+
+    void run(int thread) {
+        for (std::int64_t item = next.fetch_add(1); item < count; item = next.fetch_add(1)) {
+            body(item, thread);
+            if (!progress) continue;
+            const std::lock_guard<std::mutex> lock(report);
+            ++done;
+            progress(static_cast<double>(done) / static_cast<double>(count));
+        }
+    }
+};
+
+int available_threads() {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+ThreadPool::ThreadPool(int threads) {
+    const int total = threads > 0 ? threads : available_threads();
+    for (int t = 1; t < total; ++t) workers_.emplace_back([this, t] { work(t); });
+}
+
+ThreadPool::~ThreadPool() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stop_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::for_each(std::int64_t count, const std::function<void(std::int64_t, int)>& body,
+                          const std::function<void(double)>& progress) {
+    Loop loop{count, body, progress, {}, {}, 0};
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        loop_ = &loop;
+        ++round_;
+    }
+    wake_.notify_all();
+    loop.run(0);
+    // Workers that have not woken up yet must not see a loop that is gone.
+    std::unique_lock<std::mutex> lock(mutex_);
+    loop_ = nullptr;
+    idle_.wait(lock, [this] { return busy_ == 0; });
+}
+
+void ThreadPool::work(int thread) {
+    std::uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (true) {
+        wake_.wait(lock, [&] { return stop_ || (loop_ != nullptr && round_ != seen); });
+        if (stop_) return;
+        seen = round_;
+        Loop* loop = loop_;
+        ++busy_;
+        lock.unlock();
+        loop->run(thread);
+        lock.lock();
+        if (--busy_ == 0) idle_.notify_all();
+    }
+}
+
+}  // namespace revoxel

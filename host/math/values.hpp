@@ -1,0 +1,70 @@
+// Conversions between stored and computed values. Usable on host and device; C++17.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "math/portable.hpp"
+
+namespace revoxel::math {
+
+/// A computed value as a stored one: nearest integer, ties to even, clamped to the type's range; NaN becomes 0.
+/// Into a floating type: rounded to it (float overflows to infinity).
+template <typename To, typename From>
+REVOXEL_HD inline To saturate_round(From v) {
+    static_assert(std::is_floating_point_v<From>);
+    if constexpr (std::is_floating_point_v<To>) {
+        return static_cast<To>(v);
+    } else {
+        // Where From cannot hold the limit it rounds up to the next power of two, so that r below it always fits To.
+        constexpr From kHigh = static_cast<From>(std::numeric_limits<To>::max());
+        constexpr From kLow = static_cast<From>(std::numeric_limits<To>::min());
+        const From r = std::rint(v);
+        if (r >= kHigh) return std::numeric_limits<To>::max();
+        if (r <= kLow) return std::numeric_limits<To>::min();
+        return r == r ? static_cast<To>(r) : To{0};
+    }
+}
+
+/// A stored value moved into another type without computing: exact where To can hold it, else as saturate_round.
+/// The same type keeps every bit (negative zero, 64-bit integers).
+template <typename To, typename From>
+REVOXEL_HD inline To convert(From v) {
+    if constexpr (std::is_same_v<To, From>) {
+        return v;
+    } else if constexpr (std::is_floating_point_v<From>) {
+        return saturate_round<To>(v);
+    } else if constexpr (std::is_floating_point_v<To>) {
+        return static_cast<To>(v);
+    } else {
+        if (std::is_signed_v<From> && v < From{0}) {
+            if constexpr (std::is_unsigned_v<To>) {
+                return To{0};
+            } else {
+                const auto wide = static_cast<std::int64_t>(v);
+                const auto low = static_cast<std::int64_t>(std::numeric_limits<To>::min());
+                return wide < low ? std::numeric_limits<To>::min() : static_cast<To>(v);
+            }
+        }
+        const auto wide = static_cast<std::uint64_t>(v);
+        const auto high = static_cast<std::uint64_t>(std::numeric_limits<To>::max());
+        return wide > high ? std::numeric_limits<To>::max() : static_cast<To>(v);
+    }
+}
+
+/// How computed values become stored ones: value * slope + intercept where `scaled`, with one rounding in double.
+struct Scaling {
+    bool scaled = false;
+    double slope = 1.0;
+    double intercept = 0.0;
+};
+
+template <typename To, typename Compute>
+REVOXEL_HD inline To store_value(Compute v, const Scaling& scaling) {
+    if (scaling.scaled) return saturate_round<To>(std::fma(static_cast<double>(v), scaling.slope, scaling.intercept));
+    return saturate_round<To>(v);
+}
+
+}  // namespace revoxel::math
