@@ -1,0 +1,231 @@
+#include "io/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <random>
+#include <utility>
+
+#include "io/io_error.hpp"
+
+namespace revoxel::io {
+namespace {
+
+constexpr mode_t kFileMode = 0666;  // less the umask, as for any new file
+
+std::string folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string unnamed_link(int fd) {
+    return fmt::format("/proc/self/fd/{}", fd);
+}
+
+std::string random_hidden_path(const std::string& folder) {
+    static std::atomic<std::uint32_t> counter{0};
+    std::random_device random;
+    return fmt::format("{}/.revoxel-{:08x}{:04x}.tmp", folder, random(), counter++ & 0xffffU);
+}
+
+// What to advise for the errors that writing meets most.
+std::string advice(int error) {
+    switch (error) {
+        case ENOSPC:
+        case EDQUOT: return "; free some space or choose another folder";
+        case EFBIG: return "; the file system or the shell (ulimit -f) limits the size of files";
+        case EACCES:
+        case EPERM:
+        case EROFS: return "; choose a folder that you may write to";
+        default: return "";
+    }
+}
+
+[[noreturn]] void fail_with_errno(const std::string& path, const char* what, int error) {
+    fail_output(path, fmt::format("{} ({}){}", what, system_message(error), advice(error)));
+}
+
+[[noreturn]] void fail_exists(const std::string& path) {
+    fail_output(path, "the file exists already; choose another name or use --force to replace it");
+}
+
+}  // namespace
+
+void check_target(const std::string& path, bool overwrite) {
+    const std::string folder = folder_of(path);
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0) {
+        const int error = errno;
+        if (error == ENOENT) fail_output(path, fmt::format("the folder {} does not exist; make it first", folder));
+        fail_with_errno(path, "its folder cannot be examined", error);
+    }
+    if (!S_ISDIR(info.st_mode)) fail_output(path, fmt::format("{} is not a folder; choose another name", folder));
+    if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+        fail_with_errno(path, "its folder is not writable", errno);
+    }
+    if (::lstat(path.c_str(), &info) != 0) {
+        if (errno == ENOENT) return;
+        fail_with_errno(path, "the name cannot be used", errno);
+    }
+    if (S_ISLNK(info.st_mode) && ::stat(path.c_str(), &info) != 0) info.st_mode = S_IFREG;  // a link to nothing
+    if (S_ISDIR(info.st_mode)) fail_output(path, "this is a directory; expected the name of a file to write");
+    if (!S_ISREG(info.st_mode)) {
+        fail_output(path, "this is not a regular file; choose another name");
+    }
+    if (!overwrite) fail_exists(path);
+}
+
+AtomicFile::AtomicFile(std::string path, bool overwrite)
+    : path_(std::move(path)), folder_(folder_of(path_)), overwrite_(overwrite) {
+    check_target(path_, overwrite_);
+    if (!open_unnamed()) open_named();
+}
+
+AtomicFile::~AtomicFile() {
+    if (fd_ >= 0) ::close(fd_);
+    take_back();
+}
+
+bool AtomicFile::open_unnamed() {
+    fd_ = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode);
+    if (fd_ < 0) return false;
+    // Some sandboxes have unnamed files but cannot name them later. A file that had a name once cannot get another, so
+    // the trial is made with one of its own.
+    const std::string trial = random_hidden_path(folder_);
+    const bool can_be_named =
+        ::linkat(AT_FDCWD, unnamed_link(fd_).c_str(), AT_FDCWD, trial.c_str(), AT_SYMLINK_FOLLOW) == 0;
+    if (can_be_named) ::unlink(trial.c_str());
+    ::close(std::exchange(fd_, -1));
+    if (can_be_named) fd_ = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode);
+    return fd_ >= 0;
+}
+
+void AtomicFile::open_named() {
+    do {
+        hidden_ = random_hidden_path(folder_);
+        fd_ = ::open(hidden_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kFileMode);
+    } while (fd_ < 0 && errno == EEXIST);
+    if (fd_ < 0) {
+        hidden_.clear();
+        fail_with_errno(path_, "the file cannot be created", errno);
+    }
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t put = ::write(fd_, bytes.data(), bytes.size());
+        if (put < 0) {
+            if (errno == EINTR) continue;
+            fail_with_errno(path_, fmt::format("writing failed after {} bytes", bytes_written_).c_str(), errno);
+        }
+        bytes_written_ += put;
+        bytes = bytes.subspan(static_cast<std::size_t>(put));
+    }
+}
+
+void AtomicFile::sync() {
+    if (fd_ < 0) return;
+    if (::fsync(fd_) != 0) fail_with_errno(path_, "the data could not be brought to the disk", errno);
+    if (hidden_.empty()) give_hidden_name();
+    // After close() the descriptor is gone even when it reports an error.
+    if (::close(std::exchange(fd_, -1)) != 0) fail_with_errno(path_, "the file could not be closed", errno);
+}
+
+void AtomicFile::give_hidden_name() {
+    const std::string unnamed = unnamed_link(fd_);
+    int status = -1;
+    do {
+        hidden_ = random_hidden_path(folder_);
+        status = ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, hidden_.c_str(), AT_SYMLINK_FOLLOW);
+    } while (status != 0 && errno == EEXIST);
+    if (status != 0) {
+        hidden_.clear();
+        fail_with_errno(path_, "the finished file could not be given a name", errno);
+    }
+}
+
+// False when the name is taken.
+bool AtomicFile::publish_without_replacing() {
+    if (::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0) return true;
+    if (errno == EEXIST) return false;
+    if (errno != EINVAL && errno != ENOSYS) fail_with_errno(path_, "the finished file could not be renamed", errno);
+    // A file system without that flag: a hard link refuses to replace as well.
+    if (::link(hidden_.c_str(), path_.c_str()) == 0) {
+        ::unlink(hidden_.c_str());
+        return true;
+    }
+    if (errno == EEXIST) return false;
+    if (errno != EPERM && errno != EOPNOTSUPP) fail_with_errno(path_, "the finished file could not be renamed", errno);
+    // Nor hard links (FAT): whoever creates the name owns it, so replacing our own empty file is safe.
+    const int fd = ::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kFileMode);
+    if (fd < 0 && errno == EEXIST) return false;
+    if (fd < 0) fail_with_errno(path_, "the file cannot be created", errno);
+    ::close(fd);
+    if (::rename(hidden_.c_str(), path_.c_str()) != 0) {
+        const int error = errno;
+        ::unlink(path_.c_str());
+        fail_with_errno(path_, "the finished file could not be renamed", error);
+    }
+    return true;
+}
+
+void AtomicFile::publish_replacing() {
+    if (::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0) {
+        exchanged_ = true;
+        return;
+    }
+    if (errno == ENOENT && publish_without_replacing()) return;  // nothing there to replace
+    if (::rename(hidden_.c_str(), path_.c_str()) != 0) {
+        fail_with_errno(path_, "the finished file could not be renamed", errno);
+    }
+}
+
+void AtomicFile::publish() {
+    if (overwrite_) {
+        check_target(path_, true);
+        publish_replacing();
+    } else if (!publish_without_replacing()) {
+        fail_exists(path_);
+    }
+    published_ = true;
+    sync_folder();
+}
+
+void AtomicFile::sync_folder() const {
+    const int fd = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;  // a folder that may be written but not listed
+    const int status = ::fsync(fd);
+    const int error = errno;
+    ::close(fd);
+    // EINVAL: the file system has no such operation.
+    if (status != 0 && error != EINVAL && error != EROFS) {
+        fail_with_errno(path_, "its folder could not be brought to the disk", error);
+    }
+}
+
+void AtomicFile::settle() noexcept {
+    if (exchanged_) ::unlink(hidden_.c_str());
+    hidden_.clear();
+    exchanged_ = published_ = false;
+}
+
+void AtomicFile::take_back() noexcept {
+    if (hidden_.empty()) return;
+    if (exchanged_) ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE);
+    const bool new_file_has_target_name = published_ && !exchanged_;
+    ::unlink(new_file_has_target_name ? path_.c_str() : hidden_.c_str());
+}
+
+void AtomicFile::commit() {
+    sync();
+    publish();
+    settle();
+}
+
+}  // namespace revoxel::io

@@ -1,0 +1,56 @@
+// Files that appear complete or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace revoxel::io {
+
+/// Throws Error(output) unless a new file can be made at `path`: its folder exists and is writable, and the name is
+/// free or names a regular file that may be replaced.
+void check_target(const std::string& path, bool overwrite);
+
+/// A file being written next to its target under no name (or a hidden one where the file system cannot do that). It
+/// gets its name in publish(); until settle() the destructor takes everything back, so that several files can be
+/// published together. A process that is killed leaves nothing behind, where the file system has unnamed files (ext4,
+/// xfs, btrfs, tmpfs). Every function throws Error(output).
+class AtomicFile {
+public:
+    AtomicFile(std::string path, bool overwrite);
+    ~AtomicFile();
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    void write(std::span<const std::byte> bytes);
+    /// Brings the bytes to the disk and closes the file. Nothing may be written afterwards.
+    void sync();
+    /// Gives the file its name. Never replaces a file unless `overwrite`, even when one appears just now.
+    void publish();
+    /// Makes publish() final.
+    void settle() noexcept;
+    /// sync(), publish(), settle().
+    void commit();
+
+    std::int64_t bytes_written() const noexcept { return bytes_written_; }
+
+private:
+    bool open_unnamed();
+    void open_named();
+    void give_hidden_name();
+    bool publish_without_replacing();
+    void publish_replacing();
+    void sync_folder() const;
+    void take_back() noexcept;
+
+    std::string path_, folder_;
+    std::string hidden_;  // path of the temporary name; empty while there is none
+    bool overwrite_;
+    bool published_ = false;
+    bool exchanged_ = false;  // the replaced file now bears the hidden name
+    int fd_ = -1;
+    std::int64_t bytes_written_ = 0;
+};
+
+}  // namespace revoxel::io

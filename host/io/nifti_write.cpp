@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "io/atomic_file.hpp"
+#include "io/gzip.hpp"
+#include "io/io_error.hpp"
+#include "io/nifti_header.hpp"
+#include "io/nifti_path.hpp"
+#include "io/nifti_raw.hpp"
+#include "io/nifti_types.hpp"
+#include "revoxel/error.hpp"
+#include "revoxel/nifti.hpp"
+
+namespace revoxel::io {
+namespace {
+
+constexpr std::int64_t kStepBytes = std::int64_t{4} << 20;
+constexpr std::int64_t kExtensionHeadBytes = 8;
+constexpr std::int64_t kAlignment = 16;
+// vox_offset of NIfTI-1 is a float32: multiples of 16 are exact up to here.
+constexpr std::int64_t kLargestNifti1Offset = std::int64_t{1} << 28;
+
+// An AtomicFile with or without gzip in front of it.
+class OutputStream {
+public:
+    OutputStream(const std::string& path, bool gz, const NiftiWriteOptions& options) : file(path, options.overwrite) {
+        if (gz) gzip_.emplace([this](std::span<const std::byte> bytes) { file.write(bytes); }, options.compression);
+    }
+    void write(std::span<const std::byte> bytes) { gzip_ ? gzip_->write(bytes) : file.write(bytes); }
+    /// All bytes are on the disk afterwards.
+    void finish() {
+        if (gzip_) gzip_->finish();
+        file.sync();
+    }
+
+    AtomicFile file;
+
+private:
+    std::optional<GzipWriter> gzip_;
+};
+
+std::int64_t rounded_up(std::int64_t bytes) {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::int64_t extension_bytes(const NiftiExtension& extension) {
+    return rounded_up(kExtensionHeadBytes + static_cast<std::int64_t>(extension.data.size()));
+}
+
+std::int64_t bytes_before_voxels(const NiftiHeader& header) {
+    std::int64_t bytes = smallest_vox_offset(header.format);
+    for (const NiftiExtension& extension : header.extensions) bytes += extension_bytes(extension);
+    return rounded_up(bytes);
+}
+
+bool fits_nifti1(const NiftiHeader& header) {
+    constexpr std::int64_t kLargest = std::numeric_limits<std::int16_t>::max();
+    auto fits = [](std::int64_t value) { return value >= -kLargest - 1 && value <= kLargest; };
+    return std::all_of(header.dim.begin(), header.dim.end(), fits) && fits(header.slice_start) &&
+           fits(header.slice_end) && fits(header.qform_code) && fits(header.sform_code) && fits(header.intent_code) &&
+           bytes_before_voxels(header) <= kLargestNifti1Offset;
+}
+
+void check_volume(const std::string& path, const NiftiHeader& header, const Volume& volume) {
+    const Extent& extent = volume.grid().extent;
+    const VoxelType* type = voxel_type(header.datatype);
+    const bool fits = type != nullptr && type->dtype == volume.dtype() && type->components == volume.components() &&
+                      header.dtype == volume.dtype() && header.components == volume.components() &&
+                      extent == Extent{header.dim[1], header.dim[2], header.dim[3]} &&
+                      header.frames() == volume.frames();
+    if (fits) return;
+    fail_output(
+        path,
+        fmt::format("the header describes {} (datatype {}), but the volume has {} x {} x {} voxels, {} frames and {} "
+                    "components of {}; make the header for this volume",
+                    describe_voxels(header), header.datatype, extent[0], extent[1], extent[2], volume.frames(),
+                    volume.components(), revoxel::name_of(volume.dtype())));
+}
+
+void check_extensions(const std::string& path, const NiftiHeader& header) {
+    for (const NiftiExtension& extension : header.extensions) {
+        if (extension_bytes(extension) <= std::numeric_limits<std::int32_t>::max()) continue;
+        fail_output(path, fmt::format("a header extension has {} bytes; expected less than 2^31; remove it",
+                                      extension.data.size()));
+    }
+}
+
+// The header, the extender and the extensions.
+std::vector<std::byte> encode_all_headers(const NiftiHeader& header, bool pair) {
+    std::vector<std::byte> bytes = encode_header(header, pair, pair ? 0 : bytes_before_voxels(header));
+    bytes.resize(static_cast<std::size_t>(smallest_vox_offset(header.format)));
+    if (!header.extensions.empty()) bytes[bytes.size() - kExtenderBytes] = std::byte{1};
+    for (const NiftiExtension& extension : header.extensions) {
+        const std::size_t at = bytes.size();
+        const std::int32_t head[2] = {static_cast<std::int32_t>(extension_bytes(extension)), extension.code};
+        bytes.resize(at + static_cast<std::size_t>(head[0]));
+        std::memcpy(bytes.data() + at, head, sizeof head);
+        std::copy(extension.data.begin(), extension.data.end(),
+                  bytes.begin() + static_cast<std::ptrdiff_t>(at + sizeof head));
+    }
+    if (!pair) bytes.resize(static_cast<std::size_t>(bytes_before_voxels(header)));
+    return bytes;
+}
+
+void write_voxels(OutputStream& out, const Volume& volume, const std::function<void(double)>& progress) {
+    const std::int64_t total = volume.size_bytes();
+    for (std::int64_t done = 0; done < total;) {
+        const std::int64_t step = std::min(kStepBytes, total - done);
+        out.write({volume.data() + done, static_cast<std::size_t>(step)});
+        done += step;
+        if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
+    }
+}
+
+NiftiName checked_name(const std::string& path) {
+    if (const auto name = parse_nifti_name(path)) return *name;
+    fail_output(path,
+                "the name of an output file must end in .nii, .nii.gz, .hdr, .hdr.gz, .img or .img.gz; rename it");
+}
+
+void write_single(const std::string& path, bool gz, const NiftiHeader& header, const Volume& volume,
+                  const NiftiWriteOptions& options) {
+    OutputStream out(path, gz, options);
+    out.write(encode_all_headers(header, false));
+    write_voxels(out, volume, options.progress);
+    out.finish();
+    out.file.publish();
+    out.file.settle();
+}
+
+void write_pair(const NiftiName& name, const NiftiHeader& header, const Volume& volume,
+                const NiftiWriteOptions& options) {
+    OutputStream voxels(name.with_part(NiftiPart::image, name.gz), name.gz, options);
+    OutputStream head(name.with_part(NiftiPart::header, name.gz), name.gz, options);
+    head.write(encode_all_headers(header, true));
+    head.finish();
+    write_voxels(voxels, volume, options.progress);
+    voxels.finish();
+    // Whoever sees the new header finds the new voxels.
+    voxels.file.publish();
+    head.file.publish();
+    voxels.file.settle();
+    head.file.settle();
+}
+
+}  // namespace
+
+void check_output_path(const std::string& path, bool overwrite) {
+    const NiftiName name = checked_name(path);
+    if (name.part == NiftiPart::single) {
+        check_target(path, overwrite);
+        return;
+    }
+    check_target(name.with_part(NiftiPart::header, name.gz), overwrite);
+    check_target(name.with_part(NiftiPart::image, name.gz), overwrite);
+}
+
+void write_nifti(const std::string& path, const NiftiHeader& header, const Volume& volume,
+                 const NiftiWriteOptions& options) {
+    const NiftiName name = checked_name(path);
+    check_volume(path, header, volume);
+    check_extensions(path, header);
+    check_output_path(path, options.overwrite);
+    NiftiHeader written = header;
+    if (written.format != NiftiFormat::nifti2)
+        written.format = fits_nifti1(header) ? NiftiFormat::nifti1 : NiftiFormat::nifti2;
+    if (name.part == NiftiPart::single) {
+        write_single(path, name.gz, written, volume, options);
+    } else {
+        write_pair(name, written, volume, options);
+    }
+}
+
+}  // namespace revoxel::io
