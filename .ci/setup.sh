@@ -108,18 +108,22 @@ configure() {  # PRESET [-DNAME=VALUE...]: configures only when something would 
             say "Configuring failed."
             return 1
         fi
+        say "$(cache_value "$preset" REVOXEL_CUDA_SUMMARY)"
     fi
-    say "$(cache_value "$preset" REVOXEL_CUDA_SUMMARY)"
 }
 
 launcher=()  # what programs are built and tested under
 
-build() {  # PRESET [CMAKE ARGUMENT...]
+build() {  # PRESET [TARGET...]
     local preset=$1 quiet=(-- --quiet)
     shift
-    heading "Building (preset $preset; what is up to date is left alone)"
+    # Nothing to do is nothing to say.
+    if [[ $("${launcher[@]}" cmake --build --preset "$preset" ${1:+--target "$@"} -- -n 2>/dev/null) == *"no work to do"* ]]; then
+        return 0
+    fi
+    heading "Building (preset $preset)"
     if [[ -t 2 ]]; then quiet=(); fi
-    if ! "${launcher[@]}" cmake --build --preset "$preset" "$@" "${quiet[@]}" >&2; then
+    if ! "${launcher[@]}" cmake --build --preset "$preset" ${1:+--target "$@"} "${quiet[@]}" >&2; then
         say "Building failed."
         return 1
     fi
