@@ -103,6 +103,23 @@ double norm(double x, double y, double z) {
     return std::sqrt(x * x + y * y + z * z);
 }
 
+// The largest sum over the taps of |derivative of the kernel|, rounded up: how much a value can change with position.
+double slope_sum(Kernel kernel) {
+    switch (kernel) {
+        case Kernel::nearest: return 0.0;
+        case Kernel::linear: return 2.0;
+        case Kernel::cubic: return 3.2;
+        default: return 6.0;
+    }
+}
+
+template <typename F>
+void for_each_voxel(const Extent& n, F&& f) {
+    for (std::int64_t k = 0; k < n[2]; ++k)
+        for (std::int64_t j = 0; j < n[1]; ++j)
+            for (std::int64_t i = 0; i < n[0]; ++i) f(Extent{i, j, k});
+}
+
 Vec3 difference(const Vec3& a, const Vec3& b) {
     return {a[0] - b[0], a[1] - b[1], a[2] - b[2]};
 }
@@ -255,21 +272,24 @@ double Oracle::value(const Extent& o) const {
     const Row& x = interpolation_row(0, c[0]);
     const Row& y = interpolation_row(1, c[1]);
     const Row& z = interpolation_row(2, c[2]);
-    double sum = 0.0;
+    // Sums of sums: one long sum over all voxels would lose ten times as many bits.
+    double volume = 0.0;
     for (std::size_t k = 0; k < z.weight.size(); ++k) {
+        double plane = 0.0;
         for (std::size_t j = 0; j < y.weight.size(); ++j) {
-            const double wyz = z.weight[k] * y.weight[j];
-            const std::int64_t line =
+            const std::int64_t at =
                 ((z.first + static_cast<std::int64_t>(k)) * input_.extent[1] + y.first + static_cast<std::int64_t>(j)) *
                     input_.extent[0] +
                 x.first;
+            double line = 0.0;
             for (std::size_t i = 0; i < x.weight.size(); ++i) {
-                const double w = wyz * x.weight[i];
-                if (w != 0.0) sum += w * samples_[static_cast<std::size_t>(line) + i];
+                if (x.weight[i] != 0.0) line += x.weight[i] * samples_[static_cast<std::size_t>(at) + i];
             }
+            if (y.weight[j] != 0.0) plane += y.weight[j] * line;
         }
+        if (z.weight[k] != 0.0) volume += z.weight[k] * plane;
     }
-    return sum;
+    return volume;
 }
 
 void Oracle::low_pass() {
@@ -300,7 +320,7 @@ void Oracle::low_pass_axis(int axis) {
 // magnitude of what enters a stage, e the error that has been made so far, N the largest sum of |weight| of a row, u
 // the unit roundoff and q the quantum that weights are rounded to. Then a stage makes
 //     e' = N e              what came in, weighted
-//        + A T q            T weights each off by q/2, and the residue of at most T q/2 on the largest tap
+//        + A T q            T weights each off by one quantum: rounded so that the row still sums to one
 //        + A N T u          T fused multiply-adds, each within u of a partial sum of magnitude at most N A
 //     A' = N A.
 // Positions add a term of their own: both sides compose affines in double, which displaces c by at most `shift`, and
@@ -309,8 +329,8 @@ void Oracle::low_pass_axis(int axis) {
 double Oracle::error_bound(const Precision& precision) const {
     double amplitude = std::max(max_abs_, std::numeric_limits<double>::min());
     double error = 0.0;
-    const auto stage = [&](double taps, double sum_abs) {
-        error = sum_abs * error + amplitude * taps * (precision.quantum + sum_abs * precision.unit);
+    const auto stage = [&](double taps, double sum_abs, double quanta = 1.0) {
+        error = sum_abs * error + amplitude * taps * (quanta * precision.quantum + sum_abs * precision.unit);
         amplitude *= sum_abs;
     };
     const auto row_stage = [&](int axis, const std::vector<Row>& rows) {
@@ -358,11 +378,22 @@ double Oracle::error_bound(const Precision& precision) const {
         if (kernel_ == Kernel::bspline3) stage(precision.unit > 1e-10 ? 29 : 59, 3.0);
     }
     if (!separable_) {
-        // Four taps per axis at most, and basis splines and linear weights are positive; Keys sums to 1.25.
+        // Four taps per axis at most, and basis splines and linear weights are positive; Keys sums to 1.25. A gather
+        // makes its weights on the fly, a cubic polynomial each: up to eight roundings of numbers of magnitude one.
         const double taps = kernel_ == Kernel::nearest ? 1 : kernel_ == Kernel::linear ? 2 : 4;
-        for (int axis = 0; axis < 3; ++axis) stage(taps, kernel_ == Kernel::cubic ? 1.25 : 1.0);
+        for (int axis = 0; axis < 3; ++axis) stage(taps, kernel_ == Kernel::cubic ? 1.25 : 1.0, 4.0);
     }
-    double shift = 0.0;
+    return error + 3 * slope_sum(kernel_) * position_error() * amplitude;
+}
+
+// How far, in input voxels, rounding may have moved a position on both sides together. Each composes a product of two
+// affines and an inverse: at most eight roundings of numbers no larger than |A_in^-1| (|A_out| o + |translations|).
+// Where the grids are made of binary fractions nothing is rounded at all, and then nothing is granted.
+double Oracle::position_error() const {
+    bool exact = true;
+    for_each_voxel(output_.extent, [&](const Extent& o) { exact = exact && position(o) == exact_position(o); });
+    if (exact) return 0.0;
+    double largest = 0.0;
     for (int i = 0; i < 3; ++i) {
         double reach = 0.0;
         for (int r = 0; r < 3; ++r) {
@@ -373,9 +404,33 @@ double Oracle::error_bound(const Precision& precision) const {
             unit[r] += 1.0;
             reach += std::abs(index_of_world(input_, unit)[i]) * world;
         }
-        shift = std::max(shift, 16 * 0x1p-53 * reach);
+        largest = std::max(largest, 16 * 0x1p-53 * reach);
     }
-    return error + (kernel_ == Kernel::nearest ? 0.0 : 3 * 8 * shift * amplitude);
+    return largest;
+}
+
+// position() with more digits, rounded once at the end.
+Vec3 Oracle::exact_position(const Extent& o) const {
+    using Long = long double;
+    const auto& in = input_.affine.m;
+    const auto& out = output_.affine.m;
+    std::array<Long, 3> d;
+    for (int r = 0; r < 3; ++r) {
+        d[r] = static_cast<Long>(out[r][3]) - in[r][3];
+        for (int a = 0; a < 3; ++a) d[r] += static_cast<Long>(out[r][a]) * static_cast<Long>(o[a]);
+    }
+    // Cramer's rule again: the determinant with column i replaced by d.
+    const auto determinant_with = [&](int column) {
+        std::array<std::array<Long, 3>, 3> m;
+        for (int r = 0; r < 3; ++r)
+            for (int c = 0; c < 3; ++c) m[r][c] = c == column ? d[r] : static_cast<Long>(in[r][c]);
+        return m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+               m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
+    };
+    const Long volume = determinant_with(3);
+    Vec3 c;
+    for (int i = 0; i < 3; ++i) c[i] = static_cast<double>(determinant_with(i) / volume);
+    return c;
 }
 
 double stored_value(DType dtype, double v) {

@@ -75,6 +75,8 @@ private:
     };
     const Row& interpolation_row(int axis, double c) const;
     Row make_row(int axis, double c, double k) const;
+    double position_error() const;
+    Vec3 exact_position(const Extent& o) const;
     void low_pass();
     void low_pass_axis(int axis);
 
