@@ -27,7 +27,7 @@ struct GridRequest {
 };
 
 struct ResampleRequest {
-    std::string input, output;
+    std::string input, output;  ///< an empty output plans only: plan_resample then checks no output path
     GridRequest grid;
     std::optional<Kernel> kernel;  ///< default: linear, nearest for labels
     Antialias antialias = Antialias::automatic;
@@ -75,6 +75,7 @@ struct ValueRange {
 
 struct ResampleResult {
     double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds
+    double check_s = 0;  ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;                                            ///< name() of the executor
     std::int64_t workspace_bytes = 0;
     ValueRange input_range{}, output_range{};

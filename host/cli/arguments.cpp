@@ -1,0 +1,236 @@
+#include "cli/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "cli/command_line.hpp"
+#include "revoxel/error.hpp"
+
+namespace revoxel::cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+    throw Error(ErrorCode::usage, message);
+}
+
+template <typename T>
+bool read_all(const std::string& word, T& value) {
+    const char* first = word.data();
+    const char* last = first + word.size();
+    if (first != last && *first == '+') ++first;
+    const auto [end, error] = std::from_chars(first, last, value);
+    return error == std::errc{} && end == last && first != last;
+}
+
+std::vector<std::string> split(const std::string& word) {
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at <= word.size();) {
+        const std::size_t end = std::min(word.find(',', at), word.size());
+        parts.push_back(word.substr(at, end - at));
+        at = end + 1;
+    }
+    return parts;
+}
+
+/// "1", "-2.5", "1,1,3": what may stand after an option of several numbers.
+bool is_numbers(const std::string& word) {
+    for (const std::string& part : split(word)) {
+        double ignored;
+        const bool named = part.find_first_of("0123456789") == std::string::npos;  // "inf" and "nan" may be file names
+        if (named || !read_all(part, ignored)) return false;
+    }
+    return true;
+}
+
+bool takes_numbers(const std::string& option) {
+    return option == "--spacing" || option == "--xyz-spacing" || option == "--size";
+}
+
+/// Where an option is given more than once or contradicts another, by the names that the user typed.
+void check_grid_ways(const ResampleArguments& a) {
+    std::vector<const char*> ways;
+    if (a.spacing) ways.push_back("--spacing");
+    if (a.x_spacing || a.y_spacing || a.z_spacing) {
+        ways.push_back(a.x_spacing ? "--x-spacing" : a.y_spacing ? "--y-spacing" : "--z-spacing");
+    }
+    if (a.size) ways.push_back("--size");
+    if (a.iso) ways.push_back("--iso");
+    if (a.budget) ways.push_back("--budget");
+    if (a.like) ways.push_back("--like");
+    if (ways.empty()) {
+        refuse(
+            "no output grid; give one of --spacing, --x-spacing (y, z), --size, --iso, --budget or --like, for example "
+            "--spacing 1");
+    }
+    if (ways.size() > 1) refuse(fmt::format("{} and {} both set the output grid; give one of them", ways[0], ways[1]));
+    if (a.like && (a.grid_policy || a.round)) {
+        refuse(fmt::format("{} does not go with --like, which sets the grid completely; leave it out",
+                           a.grid_policy ? "--grid-policy" : "--round"));
+    }
+    if (a.size && a.round) refuse("--round does not go with --size, which sets the voxel counts; leave it out");
+}
+
+GridRequest grid_from(const ResampleArguments& a) {
+    check_grid_ways(a);
+    GridRequest grid;
+    if (a.spacing) grid.spacing_mm = parse_spacing("--spacing", *a.spacing);
+    if (a.x_spacing || a.y_spacing || a.z_spacing) {
+        const auto axis = [](const char* option, const Word& word) {
+            if (!word) return 0.0;
+            const double mm = parse_number(option, *word);
+            if (!(mm > 0.0)) refuse(fmt::format("{} {} is not possible; expected mm above 0", option, *word));
+            return mm;
+        };
+        grid.spacing_mm =
+            Vec3{axis("--x-spacing", a.x_spacing), axis("--y-spacing", a.y_spacing), axis("--z-spacing", a.z_spacing)};
+    }
+    if (a.size) grid.extent = parse_extent("--size", *a.size);
+    grid.iso = a.iso;
+    if (a.budget) grid.budget = parse_budget("--budget", *a.budget);
+    grid.like = a.like;
+    if (a.grid_policy) grid.policy = grid_policy_from_name(*a.grid_policy);
+    if (a.round) grid.rule = count_rule_from_name(*a.round);
+    return grid;
+}
+
+std::optional<Kernel> kernel_from(const ResampleArguments& a) {
+    if (a.interp && a.order) refuse("--interp and --order both set the kernel; give one of them");
+    if (a.interp) return kernel_from_name(*a.interp);
+    if (!a.order) return std::nullopt;
+    constexpr Kernel kByOrder[] = {Kernel::nearest, Kernel::linear, Kernel::bspline2, Kernel::bspline3};
+    return kByOrder[parse_integer("--order", *a.order, 0, 3)];
+}
+
+void check_labels(const ResampleArguments& a, std::optional<Kernel> kernel) {
+    if (!a.labels) return;
+    if (kernel && *kernel != Kernel::nearest) {
+        refuse(fmt::format("--labels does not go with {}, which would invent labels between labels; leave one out",
+                           a.interp ? "--interp " + *a.interp : "--order " + *a.order));
+    }
+    if (a.antialias && *a.antialias == "stretch") {
+        refuse("--labels does not go with --antialias stretch: labels are not averaged; leave one out");
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> join_numbers(const std::vector<std::string>& words) {
+    std::vector<std::string> joined;
+    for (std::size_t at = 0; at < words.size(); ++at) {
+        const std::string& word = words[at];
+        if (word == "--") {
+            joined.insert(joined.end(), words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+            break;
+        }
+        const std::size_t equals = word.find('=');
+        std::string numbers = equals == std::string::npos ? "" : word.substr(equals + 1);
+        if (!takes_numbers(word.substr(0, equals)) || (!numbers.empty() && !is_numbers(numbers))) {
+            joined.push_back(word);
+            continue;
+        }
+        while (at + 1 < words.size() && is_numbers(words[at + 1])) {
+            numbers += (numbers.empty() ? "" : ",") + words[++at];
+        }
+        joined.push_back(numbers.empty() ? word : word.substr(0, equals) + "=" + numbers);
+    }
+    return joined;
+}
+
+double parse_number(const std::string& option, const std::string& word) {
+    double value = 0.0;
+    if (!read_all(word, value)) refuse(fmt::format("{} '{}' is not a number", option, word));
+    return value;
+}
+
+std::int64_t parse_integer(const std::string& option, const std::string& word, std::int64_t lowest,
+                           std::int64_t highest) {
+    std::int64_t value = 0;
+    if (!read_all(word, value) || value < lowest || value > highest) {
+        refuse(fmt::format("{} '{}' is not possible; expected a whole number from {} to {}", option, word, lowest,
+                           highest));
+    }
+    return value;
+}
+
+Vec3 parse_spacing(const std::string& option, const std::string& word) {
+    const std::vector<std::string> parts = split(word);
+    if (parts.size() != 1 && parts.size() != 3) {
+        refuse(fmt::format("{} takes one number or three, in mm ({} 1 or {} 1 1 3), not {}", option, option, option,
+                           parts.size()));
+    }
+    Vec3 mm;
+    for (std::size_t d = 0; d < 3; ++d) {
+        const std::string& part = parts[parts.size() == 1 ? 0 : d];
+        mm[d] = parse_number(option, part);
+        const bool kept = mm[d] == 0.0 && parts.size() == 3;
+        if (!std::isfinite(mm[d]) || !(mm[d] > 0.0 || kept)) {
+            refuse(fmt::format("{} {} is not possible; expected mm above 0", option, part));
+        }
+    }
+    return mm;
+}
+
+Extent parse_extent(const std::string& option, const std::string& word) {
+    const std::vector<std::string> parts = split(word);
+    if (parts.size() != 3) {
+        refuse(fmt::format("{} takes three voxel counts ({} 256 256 128; 0 keeps an axis), not {}", option, option,
+                           parts.size()));
+    }
+    Extent extent;
+    for (std::size_t d = 0; d < 3; ++d) extent[d] = parse_integer(option, parts[d], 0, std::int64_t{1} << 24);
+    return extent;
+}
+
+std::int64_t parse_budget(const std::string& option, const std::string& word) {
+    double factor = 1.0;
+    std::string digits = word;
+    const char last = word.empty() ? '\0' : word.back();
+    if (last == 'k' || last == 'K') factor = 1e3;
+    if (last == 'm' || last == 'M') factor = 1e6;
+    if (last == 'g' || last == 'G') factor = 1e9;
+    if (factor > 1.0) digits.pop_back();
+    double value = 0.0;
+    if (!read_all(digits, value) || !(value * factor >= 1.0) || !(value * factor <= 9e18)) {
+        refuse(
+            fmt::format("{} '{}' is not a number of voxels; expected for example 50000000, 50M or 0.5G", option, word));
+    }
+    return static_cast<std::int64_t>(value * factor);
+}
+
+ResampleRequest request_from(const ResampleArguments& a) {
+    ResampleRequest request;
+    request.input = a.input;
+    request.output = a.output;
+    if (a.output.empty() && !a.dry_run) refuse("no OUTPUT; name the file to write, or add --dry-run to write nothing");
+    if (a.quiet && a.json) refuse("--quiet and --json contradict each other; give one of them");
+    request.grid = grid_from(a);
+    request.kernel = kernel_from(a);
+    check_labels(a, request.kernel);
+    request.labels = a.labels;
+    if (a.antialias) request.antialias = antialias_from_name(*a.antialias);
+    if (a.fill) {
+        request.fill_minimum = *a.fill == "min";
+        if (!request.fill_minimum) {
+            double value = 0.0;
+            if (!read_all(*a.fill, value)) refuse(fmt::format("--fill '{}' is neither a number nor min", *a.fill));
+            request.fill = value;
+        }
+    }
+    if (a.dtype) request.dtype = dtype_from_name(*a.dtype);
+    if (a.prefer && *a.prefer != "qform" && *a.prefer != "sform") {
+        refuse(fmt::format("--prefer '{}' is not possible; expected sform or qform", *a.prefer));
+    }
+    request.prefer_qform = a.prefer && *a.prefer == "qform";
+    if (a.backend) request.backend = backend_from_name(*a.backend);
+    if (a.threads) request.threads = static_cast<int>(parse_integer("--threads", *a.threads, 0, 4096));
+    if (a.compression) request.compression = static_cast<int>(parse_integer("--compression", *a.compression, 0, 3));
+    request.overwrite = a.force;
+    if (a.preview && !(a.preview->size() > 4 && (a.preview->ends_with(".png") || a.preview->ends_with(".PNG")))) {
+        refuse(fmt::format("--preview '{}' does not end in .png, which is what will be written", *a.preview));
+    }
+    return request;
+}
+
+}  // namespace revoxel::cli

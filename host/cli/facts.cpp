@@ -1,0 +1,171 @@
+#include "cli/facts.hpp"
+
+#include "cli/report.hpp"
+#include "pipeline/memory.hpp"
+#include "revoxel/version.hpp"
+
+namespace revoxel::cli {
+namespace {
+
+Json rows_of(const Affine& affine) {
+    Json rows = Json::array();
+    for (const auto& row : affine.m) rows.push_back(row);
+    rows.push_back({0.0, 0.0, 0.0, 1.0});
+    return rows;
+}
+
+Json box_of(const Box3& box) {
+    return {{"lo", box.lo}, {"hi", box.hi}};
+}
+
+Json range_of(const ValueRange& range) {
+    return {{"min", range.min}, {"max", range.max}};
+}
+
+Json statistics_of(const pipeline::Statistics& s) {
+    Json percentiles = Json::object();
+    for (std::size_t p = 0; p < s.percentiles.size(); ++p) {
+        percentiles[std::to_string(static_cast<int>(pipeline::kPercentiles[p]))] = s.percentiles[p];
+    }
+    return {{"count", s.count}, {"nan", s.nan}, {"infinite", s.infinite},    {"min", s.min}, {"max", s.max},
+            {"mean", s.mean},   {"sd", s.sd},   {"percentiles", percentiles}};
+}
+
+Json axes_of(const Plan& plan) {
+    Json axes = Json::array();
+    for (int a = 0; a < 3; ++a) {
+        const AxisSummary& axis = plan.axes[a];
+        const double step = axis.step < 0.0 ? -axis.step : axis.step;
+        axes.push_back({{"axis", std::string(1, "ijk"[a])},
+                        {"input_axis", std::string(1, "ijk"[axis.input_axis])},
+                        {"step", axis.step},
+                        {"offset", axis.offset},
+                        {"factor", 1.0 / step},
+                        {"copied", axis.copied},
+                        {"antialiased", axis.antialiased},
+                        {"flipped", axis.step < 0.0},
+                        {"change", axis_text(plan, a)}});
+    }
+    return axes;
+}
+
+}  // namespace
+
+Json header_facts(const io::NiftiHeader& h, const std::string& path) {
+    const Vec3 mm = spacing(h.grid);
+    return {{"path", path},
+            {"format", name_of(h.format)},
+            {"pair", h.pair},
+            {"big_endian", h.big_endian},
+            {"extent", h.grid.extent},
+            {"volumes", h.frames()},
+            {"components", h.components},
+            {"dtype", name_of(h.dtype)},
+            {"datatype_code", h.datatype},
+            {"spacing_mm", mm},
+            {"spacing_um", {mm[0] * 1000.0, mm[1] * 1000.0, mm[2] * 1000.0}},
+            {"size_mm", fov(h.grid)},
+            {"orientation", orientation_code(h.grid.affine)},
+            {"obliquity_degrees", obliquity_degrees(h.grid.affine)},
+            {"shear", shear(h.grid.affine)},
+            {"affine", rows_of(h.grid.affine)},
+            {"transform", name_of(h.source)},
+            {"sform_code", h.sform_code},
+            {"qform_code", h.qform_code},
+            {"sform", h.sform_code > 0 ? rows_of(h.sform) : Json()},
+            {"qform", h.qform_code > 0 ? rows_of(h.qform) : Json()},
+            {"form_disagreement_mm", h.form_disagreement_mm},
+            {"form_disagreement_voxels", h.form_disagreement_voxels},
+            {"scl_slope", h.slope()},
+            {"scl_inter", h.intercept()},
+            {"scaled", h.scaled()},
+            {"dim", h.dim},
+            {"pixdim", h.pixdim},
+            {"xyzt_units", h.xyzt_units},
+            {"intent_code", h.intent_code},
+            {"intent_name", h.intent_name},
+            {"description", h.descrip},
+            {"extensions", h.extensions.size()},
+            {"bytes", pipeline::volume_bytes(h)}};
+}
+
+Json plan_facts(const ResampleJob& job) {
+    const Plan& plan = job.plan;
+    const double before = static_cast<double>(pipeline::volume_bytes(job.input));
+    const double after = static_cast<double>(pipeline::volume_bytes(job.output));
+    Json fill =
+        job.request.fill_minimum ? Json("min") : Json(job.output.slope() * plan.options.fill + job.output.intercept());
+    return {{"revoxel", version()},
+            {"input", header_facts(job.input, job.request.input)},
+            {"output", header_facts(job.output, job.request.output)},
+            {"reference", job.reference ? header_facts(*job.reference, *job.request.grid.like) : Json()},
+            {"memory_ratio", after / before},
+            {"axes", axes_of(plan)},
+            {"route", plan.separable ? "separable" : "gather"},
+            {"kernel", name_of(plan.options.kernel)},
+            {"labels", job.request.labels},
+            {"antialias", name_of(plan.options.antialias)},
+            {"boundary", "edge"},
+            {"fill", fill},
+            {"compute", name_of(plan.compute)},
+            {"grid_policy", job.policy ? Json(name_of(*job.policy)) : Json()},
+            {"count_rule", job.rule ? Json(name_of(*job.rule)) : Json()},
+            {"covered", box_of(plan.covered)},
+            {"scaling_applied", job.scaling_applied}};
+}
+
+Json result_facts(const ResampleJob& job, const ResampleResult& r) {
+    const Throughput speed = resample_throughput(job, r);
+    return {{"backend", r.backend},
+            {"workspace_bytes", r.workspace_bytes},
+            {"seconds",
+             {{"read", r.read_s},
+              {"plan", r.prepare_s},
+              {"resample", r.resample_s},
+              {"check", r.check_s},
+              {"write", r.write_s},
+              {"total", total_seconds(r)}}},
+            {"mvoxels_per_second", speed.mvoxels_per_s},
+            {"mbytes_per_second", speed.mbytes_per_s},
+            {"values_before", range_of(r.input_range)},
+            {"values_after", range_of(r.output_range)},
+            {"file_bytes", r.output_file_bytes}};
+}
+
+Json comparison_facts(const pipeline::Comparison& c) {
+    return {{"before", statistics_of(c.input)},
+            {"after", statistics_of(c.output)},
+            {"histogram",
+             {{"lo", c.input_histogram.lo},
+              {"hi", c.input_histogram.hi},
+              {"before", c.input_histogram.bins},
+              {"after", c.output_histogram.bins}}},
+            {"histogram_distance", c.histogram_distance},
+            {"mean_shift_sd", c.mean_shift_sd},
+            {"more_different_than_expected", !c.findings.empty()},
+            {"findings", c.findings}};
+}
+
+Json difference_facts(const pipeline::Difference& d, const std::string& a, const std::string& b, double tolerance) {
+    Json values;
+    if (d.same_shape) {
+        values = {{"compared", d.compared}, {"different", d.different}, {"unmatched", d.unmatched},
+                  {"max", d.max},           {"mean", d.mean},           {"rms", d.rms},
+                  {"max_at", d.max_at}};
+    }
+    return {{"revoxel", version()},
+            {"a", header_facts(d.a, a)},
+            {"b", header_facts(d.b, b)},
+            {"same_shape", d.same_shape},
+            {"grid_distance_mm", d.grid_distance_mm},
+            {"grid_distance_voxels", d.grid_distance_voxels},
+            {"values", values},
+            {"tolerance", tolerance},
+            {"within_tolerance", d.within(tolerance)}};
+}
+
+std::string dump(const Json& json) {
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace revoxel::cli

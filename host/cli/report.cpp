@@ -1,0 +1,234 @@
+#include "cli/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/text.hpp"
+#include "pipeline/memory.hpp"
+
+namespace revoxel::cli {
+namespace {
+
+Vec3 micrometres(const Vec3& mm) {
+    return {mm[0] * 1000.0, mm[1] * 1000.0, mm[2] * 1000.0};
+}
+
+/// Six digits, so that 796.875 um is not rounded.
+std::string triple_um(const Vec3& mm) {
+    const Vec3 um = micrometres(mm);
+    return fmt::format("{:.6g} x {:.6g} x {:.6g}", um[0], um[1], um[2]);
+}
+
+std::string magnification_text(double step, bool antialiased) {
+    const double k = std::fabs(step);
+    if (k < 1.0) return fmt::format("up-sampling {:.3g}x", 1.0 / k);
+    return fmt::format("down-sampling {:.3g}x, {}", 1.0 / k, antialiased ? "antialiased" : "not antialiased");
+}
+
+std::string separable_axis_text(const Plan& plan, int a) {
+    const AxisSummary& axis = plan.axes[a];
+    const std::int64_t n = plan.input.extent[axis.input_axis], m = plan.output.extent[a];
+    const double k = std::fabs(axis.step);
+    std::string text;
+    if (std::fabs(k - 1.0) * static_cast<double>(m) >= 1e-3) {
+        text = magnification_text(axis.step, axis.antialiased);
+    } else if (!axis.copied) {
+        text = fmt::format("shifted by {:.3g} voxel", axis.offset - std::floor(axis.offset));
+    } else {
+        const double unmoved = axis.step < 0.0 ? static_cast<double>(n - 1) : 0.0;
+        text = m == n && axis.offset == unmoved ? "no change" : "whole voxels moved, none computed";
+    }
+    if (axis.step < 0.0) text += ", flipped";
+    if (axis.input_axis != a) text += fmt::format(", from input axis {}", "ijk"[axis.input_axis]);
+    return text;
+}
+
+std::string kernel_text(const PlanOptions& options) {
+    switch (options.kernel) {
+        case Kernel::cubic: return "cubic (Keys, a = -1/2)";
+        case Kernel::bspline2: return "bspline2 (quadratic B-spline)";
+        case Kernel::bspline3: return "bspline3 (cubic B-spline)";
+        default: return name_of(options.kernel);
+    }
+}
+
+std::string antialias_text(const Plan& plan) {
+    const bool any = std::any_of(plan.axes.begin(), plan.axes.end(), [](const auto& axis) { return axis.antialiased; });
+    return fmt::format("{} ({})", name_of(plan.options.antialias), any ? "the kernel is stretched" : "nothing to do");
+}
+
+std::string grid_text(const ResampleJob& job) {
+    if (job.reference) return fmt::format("of the reference {}", *job.request.grid.like);
+    return fmt::format("policy {}, {}", name_of(*job.policy),
+                       job.rule ? fmt::format("count by {}", name_of(*job.rule)) : std::string("count as given"));
+}
+
+std::string fill_text(const ResampleJob& job) {
+    if (job.request.fill_minimum) return "the input's minimum";
+    return number(job.output.slope() * job.plan.options.fill + job.output.intercept());
+}
+
+std::string facts_text(const ResampleJob& job) {
+    const Plan& plan = job.plan;
+    std::string transform = transform_text(job.input);
+    if (const std::string other = disagreement_text(job.input); !other.empty()) transform += "; " + other;
+    std::vector<std::vector<std::string>> rows;
+    for (int a = 0; a < 3; ++a) {
+        const std::string axis = fmt::format("axis {}", "ijk"[a]);
+        const std::string counts =
+            plan.separable
+                ? fmt::format("{} -> {}: ", plan.input.extent[plan.axes[a].input_axis], plan.output.extent[a])
+                : "";
+        rows.push_back({axis, counts + axis_text(plan, a)});
+    }
+    rows.push_back({"kernel", fmt::format("{}, computed in {}", kernel_text(plan.options),
+                                          plan.compute == ComputeType::f32 ? "float32" : "float64")});
+    rows.push_back({"antialias", antialias_text(plan)});
+    rows.push_back({"boundary", fmt::format("edge; fill {} outside the input", fill_text(job))});
+    rows.push_back({"grid", grid_text(job)});
+    rows.push_back({"transform", transform});
+    if (job.scaling_applied) rows.push_back({"values", "scaling applied; the output holds scaled values"});
+    return table(rows);
+}
+
+std::string memory_text(std::int64_t before, std::int64_t after) {
+    return fmt::format("{} ({}x)", bytes(after), number(static_cast<double>(after) / static_cast<double>(before)));
+}
+
+}  // namespace
+
+std::string axis_text(const Plan& plan, int a) {
+    if (plan.separable) return separable_axis_text(plan, a);
+    const AxisSummary& axis = plan.axes[a];
+    const bool same = std::fabs(axis.step - 1.0) < 1e-3;
+    return "oblique, " + (same ? std::string("same step") : magnification_text(axis.step, axis.antialiased));
+}
+
+std::string scaling_text(const io::NiftiHeader& header) {
+    if (!header.scaled()) return "none";
+    const double i = header.intercept();
+    if (i == 0.0) return fmt::format("{} v", number(header.slope()));
+    return fmt::format("{} v {} {}", number(header.slope()), i < 0.0 ? "-" : "+", number(std::fabs(i)));
+}
+
+std::string transform_text(const io::NiftiHeader& header) {
+    if (header.source == io::TransformSource::pixdim) return "pixdim (no sform, no qform: orientation unknown)";
+    const bool sform = header.source == io::TransformSource::sform;
+    return fmt::format("{} (code {})", name_of(header.source), sform ? header.sform_code : header.qform_code);
+}
+
+std::string disagreement_text(const io::NiftiHeader& header) {
+    if (header.sform_code <= 0 || header.qform_code <= 0) return "";
+    const char* other = header.source == io::TransformSource::sform ? "qform" : "sform";
+    const int code = header.source == io::TransformSource::sform ? header.qform_code : header.sform_code;
+    if (header.form_disagreement_voxels < 1e-3) return fmt::format("{} (code {}) agrees", other, code);
+    return fmt::format("{} (code {}) differs by {} mm ({} voxel)", other, code, number(header.form_disagreement_mm),
+                       number(header.form_disagreement_voxels));
+}
+
+std::string voxel_text(const io::NiftiHeader& header) {
+    if (header.components == 2) return fmt::format("complex of {}", name_of(header.dtype));
+    if (header.components > 2) return fmt::format("{} x {}", header.components, name_of(header.dtype));
+    return name_of(header.dtype);
+}
+
+std::string orientation_text(const Affine& affine) {
+    const double degrees = obliquity_degrees(affine);
+    const double tilt = shear(affine);
+    std::string text = orientation_code(affine);
+    text += degrees < 0.005 ? ", 0 deg oblique" : fmt::format(", {:.3g} deg oblique", degrees);
+    if (tilt > 1e-3) text += fmt::format(", shear {:.2g}", tilt);
+    return text;
+}
+
+std::string plan_report(const ResampleJob& job) {
+    const io::NiftiHeader &in = job.input, &out = job.output;
+    const std::int64_t bytes_in = pipeline::volume_bytes(in), bytes_out = pipeline::volume_bytes(out);
+    std::string text = fmt::format("input   {}\n", printable(job.request.input));
+    if (!job.request.output.empty()) text += fmt::format("output  {}\n", printable(job.request.output));
+    std::vector<std::vector<std::string>> rows{
+        {"", "before", "after"},
+        {"extent (voxels)", triple(in.grid.extent), triple(out.grid.extent)},
+        {"spacing (mm)", triple(spacing(in.grid)), triple(spacing(out.grid))},
+        {"spacing (um)", triple_um(spacing(in.grid)), triple_um(spacing(out.grid))},
+        {"size (mm)", triple(fov(in.grid)), triple(fov(out.grid))},
+        {"orientation", orientation_text(in.grid.affine), orientation_text(out.grid.affine)},
+        {"data type", voxel_text(in), voxel_text(out)},
+        {"scaling", scaling_text(in), scaling_text(out)},
+        {"memory", bytes(bytes_in), memory_text(bytes_in, bytes_out)},
+    };
+    if (in.frames() > 1) {
+        rows.insert(rows.begin() + 2, {"volumes", std::to_string(in.frames()), std::to_string(out.frames())});
+    }
+    return text + "\n" + table(rows) + "\n" + facts_text(job);
+}
+
+std::string explanation(const ResampleJob& job) {
+    std::int64_t taps = 0;
+    for (const Stage& stage : job.plan.stages) {
+        const auto* pass = std::get_if<AxisPass>(&stage);
+        if (pass == nullptr) continue;
+        taps += static_cast<std::int64_t>(pass->taps.weight.size() * sizeof(double) +
+                                          pass->taps.first.size() * sizeof(std::int64_t) +
+                                          pass->taps.count.size() * sizeof(std::int32_t));
+    }
+    return job.plan.describe() + fmt::format("bytes:   input {}, output {}, plan {}\n",
+                                             grouped(pipeline::volume_bytes(job.input)),
+                                             grouped(pipeline::volume_bytes(job.output)), grouped(taps));
+}
+
+double total_seconds(const ResampleResult& r) {
+    return r.read_s + r.prepare_s + r.resample_s + r.check_s + r.write_s;
+}
+
+Throughput resample_throughput(const ResampleJob& job, const ResampleResult& result) {
+    if (!(result.resample_s > 0.0)) return {};
+    const double values =
+        static_cast<double>(pipeline::volume_bytes(job.output)) / static_cast<double>(size_of(job.output.dtype));
+    const double moved = static_cast<double>(pipeline::volume_bytes(job.input)) +
+                         static_cast<double>(pipeline::volume_bytes(job.output));
+    return {values / result.resample_s / 1e6, moved / result.resample_s / 1e6};
+}
+
+std::string result_report(const ResampleJob& job, const ResampleResult& r) {
+    const Throughput speed = resample_throughput(job, r);
+    std::string text = table({{"read", "plan", "resample", "check", "write", "total"},
+                              {seconds(r.read_s), seconds(r.prepare_s), seconds(r.resample_s), seconds(r.check_s),
+                               seconds(r.write_s), seconds(total_seconds(r))}});
+    text += "\n" +
+            table({
+                {"speed", fmt::format("{:.3g} Mvoxel/s, {:.3g} MB/s while resampling ({})", speed.mvoxels_per_s,
+                                      speed.mbytes_per_s, r.backend)},
+                {"workspace", bytes(r.workspace_bytes)},
+                {"values", fmt::format("{} to {}  ->  {} to {}", number(r.input_range.min), number(r.input_range.max),
+                                       number(r.output_range.min), number(r.output_range.max))},
+                {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},
+            });
+    return text;
+}
+
+std::string comparison_report(const pipeline::Comparison& c) {
+    const pipeline::Statistics &a = c.input, &b = c.output;
+    std::vector<std::vector<std::string>> rows{{"", "before", "after"},
+                                               {"values", grouped(a.count), grouped(b.count)},
+                                               {"NaN", grouped(a.nan), grouped(b.nan)},
+                                               {"infinite", grouped(a.infinite), grouped(b.infinite)},
+                                               {"minimum", number(a.min), number(b.min)},
+                                               {"maximum", number(a.max), number(b.max)},
+                                               {"mean", number(a.mean), number(b.mean)},
+                                               {"standard deviation", number(a.sd), number(b.sd)}};
+    for (std::size_t p = 0; p < a.percentiles.size(); ++p) {
+        rows.push_back({fmt::format("percentile {:g}", pipeline::kPercentiles[p]), number(a.percentiles[p]),
+                        number(b.percentiles[p])});
+    }
+    std::string text = "values where the two grids overlap\n" + table(rows, 2, true);
+    text += fmt::format("histogram distance {:.3g} % of the range, mean moved by {:.2g} % of the SD\n",
+                        100.0 * c.histogram_distance, 100.0 * c.mean_shift_sd);
+    text += c.findings.empty() ? "no more different than resampling makes them\n"
+                               : "MORE DIFFERENT than resampling should make them\n";
+    return text;
+}
+
+}  // namespace revoxel::cli

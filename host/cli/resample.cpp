@@ -1,0 +1,123 @@
+// revoxel resample
+#include <optional>
+
+#include "cli/arguments.hpp"
+#include "cli/command_line.hpp"
+#include "cli/facts.hpp"
+#include "cli/progress.hpp"
+#include "cli/report.hpp"
+#include "cli/text.hpp"
+#include "pipeline/checks.hpp"
+#include "pipeline/preview.hpp"
+#include "revoxel/error.hpp"
+
+namespace revoxel::cli {
+namespace {
+
+/// What can only be learnt while both volumes are in memory.
+struct Inspection {
+    std::optional<pipeline::Comparison> comparison;
+    std::optional<pipeline::Canvas> picture;
+};
+
+std::string base_name(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+void inspect(const ResampleArguments& arguments, const ResampleJob& job, const io::NiftiImage& input,
+             const io::NiftiHeader& output_header, const Volume& output, Inspection& found) {
+    const pipeline::ScaledVolume before{&input.volume, input.header.slope(), input.header.intercept()};
+    const pipeline::ScaledVolume after{&output, output_header.slope(), output_header.intercept()};
+    if (arguments.compare) found.comparison = pipeline::compare_values(job.plan, before, after);
+    if (!arguments.preview) return;
+    pipeline::PreviewOptions options;
+    options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
+                    name_of(job.plan.options.kernel);
+    options.labels = input.volume.components() == 1 &&
+                     (job.request.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
+    options.covered_lo = job.plan.covered.lo;
+    options.covered_hi = job.plan.covered.hi;
+    found.picture = pipeline::draw_preview(before, after, options);
+}
+
+void warn(const ResampleArguments& arguments, const std::vector<std::string>& warnings) {
+    if (arguments.quiet) return;
+    for (const std::string& warning : warnings) print_warning(warning);
+}
+
+std::vector<std::string> comparison_warnings(const Inspection& found) {
+    std::vector<std::string> warnings;
+    if (!found.comparison) return warnings;
+    for (const std::string& finding : found.comparison->findings) warnings.push_back("compare: " + finding);
+    return warnings;
+}
+
+/// Everything that can be said before a voxel is read.
+void announce(const ResampleArguments& arguments, const ResampleJob& job) {
+    warn(arguments, job.warnings);
+    if (arguments.quiet || arguments.json) return;
+    print(plan_report(job));
+    if (arguments.explain) print("\n" + explanation(job));
+    if (arguments.dry_run) print("\ndry run: no voxel was read and nothing was written\n");
+}
+
+Json facts_before(const ResampleArguments& arguments, const ResampleJob& job) {
+    Json facts = plan_facts(job);
+    facts["dry_run"] = arguments.dry_run;
+    if (arguments.explain) facts["plan"] = explanation(job);
+    return facts;
+}
+
+void conclude(const ResampleArguments& arguments, const ResampleJob& job, const ResampleResult& result,
+              const Inspection& found) {
+    std::vector<std::string> late = result.warnings;
+    for (const std::string& warning : comparison_warnings(found)) late.push_back(warning);
+    warn(arguments, late);
+    if (arguments.quiet) return;
+    if (arguments.json) {
+        Json facts = facts_before(arguments, job);
+        facts["result"] = result_facts(job, result);
+        if (found.comparison) facts["comparison"] = comparison_facts(*found.comparison);
+        facts["preview"] = arguments.preview ? Json(*arguments.preview) : Json();
+        facts["warnings"] = job.warnings;
+        for (const std::string& warning : late) facts["warnings"].push_back(warning);
+        print(dump(facts));
+        return;
+    }
+    print("\n" + result_report(job, result));
+    if (arguments.preview) print("picture    " + printable(*arguments.preview) + "\n");
+    if (found.comparison) print("\n" + comparison_report(*found.comparison));
+}
+
+}  // namespace
+
+int run_resample_command(const ResampleArguments& arguments) {
+    const ResampleRequest request = request_from(arguments);
+    const ResampleJob job = plan_resample(request);
+    if (arguments.preview) pipeline::check_picture_path(*arguments.preview, arguments.force);
+    announce(arguments, job);
+    if (arguments.dry_run) {
+        if (arguments.json) {
+            Json facts = facts_before(arguments, job);
+            facts["warnings"] = job.warnings;
+            print(dump(facts));
+        }
+        return 0;
+    }
+    Inspection found;
+    ResampleResult result;
+    {
+        Progress progress(!arguments.quiet);
+        ResampleObserver observer;
+        observer.progress = [&](Phase phase, double share) { progress.update(phase, share); };
+        observer.inspect = [&](const io::NiftiImage& input, const io::NiftiHeader& header, const Volume& output) {
+            inspect(arguments, job, input, header, output, found);
+        };
+        result = run_resample(job, observer);
+    }
+    if (found.picture) pipeline::write_png(*arguments.preview, *found.picture, arguments.force);
+    conclude(arguments, job, result, found);
+    return 0;
+}
+
+}  // namespace revoxel::cli

@@ -1,0 +1,246 @@
+#include "pipeline/checks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "pipeline/field_of_view.hpp"
+#include "pipeline/rows.hpp"
+
+namespace revoxel::pipeline {
+namespace {
+
+constexpr int kIntentLabel = 1002;                    // NIFTI_INTENT_LABEL
+constexpr double kLargestExact = 9007199254740992.0;  // 2^53: beyond it, double skips whole numbers
+constexpr std::int64_t kSampleVoxels = 2'000'000;
+
+/// Counts of values, for data in which neighbours are often equal.
+class ValueCounts {
+public:
+    /// False when there are more than kMostLabels different values.
+    bool add(double value) {
+        if (last_ != nullptr && value == last_value_) {
+            ++*last_;
+            return true;
+        }
+        last_ = &counts_[value];
+        last_value_ = value;
+        ++*last_;
+        return counts_.size() <= kMostLabels;
+    }
+    int distinct() const { return static_cast<int>(counts_.size()); }
+    double most_frequent() const {
+        const auto best = std::max_element(counts_.begin(), counts_.end(),
+                                           [](const auto& a, const auto& b) { return a.second < b.second; });
+        return best == counts_.end() ? 0.0 : best->first;
+    }
+
+private:
+    std::unordered_map<double, std::int64_t> counts_;
+    std::int64_t* last_ = nullptr;
+    double last_value_ = 0.0;
+};
+
+struct EqualPairs {
+    std::int64_t pairs = 0, equal = 0;
+};
+
+template <typename T>
+void count_pairs(const T* a, const T* b, std::int64_t n, std::int64_t step, T background, EqualPairs& found) {
+    for (std::int64_t i = 0; i < n; i += step) {
+        if (a[i] == background && b[i] == background) continue;
+        ++found.pairs;
+        found.equal += a[i] == b[i];
+    }
+}
+
+/// Evidence from every `skip`-th slice of the first component of the first volume.
+template <typename T>
+LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std::int64_t skip) {
+    LabelEvidence evidence;
+    ValueCounts counts;
+    const std::int64_t row = n[0] * components, slice = row * n[1];
+    for (std::int64_t k = skip / 2; k < n[2]; k += skip) {
+        for (std::int64_t v = 0; v < slice; v += components) {
+            const double value = static_cast<double>(voxels[k * slice + v]);
+            if (value != std::rint(value) || !std::isfinite(value)) return evidence;
+            if (!counts.add(value)) return {true, counts.distinct(), 0.0, 0.0};
+        }
+    }
+    evidence.whole_numbers = true;
+    evidence.distinct = counts.distinct();
+    const T background = static_cast<T>(counts.most_frequent());
+    std::array<EqualPairs, 3> found;
+    for (std::int64_t k = skip / 2; k < n[2]; k += skip) {
+        const T* here = voxels + k * slice;
+        for (std::int64_t j = 0; j < n[1]; ++j) {
+            count_pairs(here + j * row, here + j * row + components, row - components, components, background,
+                        found[0]);
+        }
+        count_pairs(here, here + row, slice - row, components, background, found[1]);
+        if (k + 1 < n[2]) count_pairs(here, here + slice, slice, components, background, found[2]);
+    }
+    int axes = 0;
+    evidence.equal_least = 1.0;
+    for (const EqualPairs& axis : found) {
+        if (axis.pairs == 0) continue;
+        const double share = static_cast<double>(axis.equal) / static_cast<double>(axis.pairs);
+        evidence.equal_mean += share;
+        evidence.equal_least = std::min(evidence.equal_least, share);
+        ++axes;
+    }
+    if (axes > 0) evidence.equal_mean /= axes;
+    return evidence;
+}
+
+bool interpolates(const ResampleJob& job) {
+    return job.plan.options.kernel != Kernel::nearest && !job.plan.is_copy();
+}
+
+std::string label_warning(const std::string& why) {
+    return fmt::format("{}: interpolation invents labels between labels; use --labels if it is a label map", why);
+}
+
+void warn_of_magnification(const ResampleJob& job, std::vector<std::string>& warnings) {
+    for (int a = 0; a < 3; ++a) {
+        const AxisSummary& axis = job.plan.axes[a];
+        const double magnification = 1.0 / std::fabs(axis.step);
+        const std::int64_t n = job.plan.input.extent[axis.input_axis];
+        if (axis.copied || job.plan.output.extent[a] == 1) continue;
+        if (n == 1) {
+            warnings.push_back(fmt::format("axis {}: the input has a single voxel there; the output repeats it",
+                                           "ijk"[axis.input_axis]));
+        } else if (magnification > 4.0) {
+            warnings.push_back(
+                fmt::format("axis {}: up-sampling {:.3g}x adds voxels, not detail; more than 4x is "
+                            "rarely wanted",
+                            "ijk"[axis.input_axis], magnification));
+        }
+    }
+}
+
+double scaled_fill(const ResampleJob& job) {
+    return job.output.scaled() ? job.output.slope() * job.plan.options.fill + job.output.intercept()
+                               : job.plan.options.fill;
+}
+
+std::string fill_text(const ResampleJob& job) {
+    return job.request.fill_minimum ? "the smallest value of the input" : fmt::format("{:g}", scaled_fill(job));
+}
+
+/// About output voxels that lie outside the input.
+void warn_of_fill(const ResampleJob& job, std::vector<std::string>& warnings) {
+    const CommonField field(job.plan.output, job.plan.input);
+    if (field.whole()) return;
+    const std::int64_t all = voxel_count(job.plan.output), outside = all - field.count();
+    if (outside == 0) return;
+    const double percent = 100.0 * static_cast<double>(outside) / static_cast<double>(all);
+    warnings.push_back(fmt::format("{:.{}f} % of the output voxels ({}) lie outside the input and hold the fill, {}",
+                                   percent, percent < 1.0 ? 3 : 1, outside, fill_text(job)));
+    if (job.request.fill_minimum) return;
+    const double wanted = job.request.fill.value_or(0.0);
+    const StoredFill fill = stored_fill(wanted, job.output.dtype, job.output.slope(), job.output.intercept());
+    // Nobody asked for the default to the last digit; rounding it to the next stored value is no news.
+    const double tolerance =
+        job.request.fill ? 1e-6 * std::max(1.0, std::fabs(wanted)) : 0.51 * std::fabs(job.output.slope());
+    if (std::fabs(fill.actual - wanted) <= tolerance) return;
+    warnings.push_back(fmt::format("fill {:g} cannot be stored as {}{}; the file will say {:g}", wanted,
+                                   name_of(job.output.dtype), job.output.scaled() ? " with the file's scaling" : "",
+                                   fill.actual));
+}
+
+void warn_of_narrowing(const ResampleJob& job, const ValueRange& stored, std::vector<std::string>& warnings) {
+    const DType in = job.input.dtype, out = job.output.dtype;
+    if (in == out || !is_integer(out)) return;
+    const ValueRange range = scaled_range(stored, job.plan.options.output_slope, job.plan.options.output_intercept);
+    if (range.min < lowest_value(out) - 0.5 || range.max > highest_value(out) + 0.5) {
+        warnings.push_back(fmt::format("values {:g} to {:g} do not fit {} ({:g} to {:g}) and are clipped to it",
+                                       range.min, range.max, name_of(out), lowest_value(out), highest_value(out)));
+    } else if (!is_integer(in) && range.max - range.min < 32.0) {
+        warnings.push_back(
+            fmt::format("values {:g} to {:g} are rounded to whole numbers in {}; --dtype float32 keeps "
+                        "their fractions",
+                        range.min, range.max, name_of(out)));
+    }
+}
+
+bool all_whole_numbers(const Volume& volume) {
+    bool whole = true;
+    visit_rows(volume, CommonField(volume.grid()), [&](const auto* values, std::int64_t count) {
+        for (std::int64_t v = 0; whole && v < count; ++v) {
+            const double value = static_cast<double>(values[v]);
+            whole = value == std::rint(value);
+        }
+    });
+    return whole;
+}
+
+}  // namespace
+
+StoredFill stored_fill(double scaled, DType dtype, double slope, double intercept) {
+    StoredFill fill;
+    fill.stored = (scaled - intercept) / slope;
+    double kept = fill.stored;
+    if (is_integer(dtype)) {
+        kept = std::isnan(kept) ? 0.0 : std::clamp(std::nearbyint(kept), lowest_value(dtype), highest_value(dtype));
+    } else if (dtype == DType::float32) {
+        kept = static_cast<double>(static_cast<float>(kept));
+    }
+    fill.actual = slope * kept + intercept;
+    return fill;
+}
+
+LabelEvidence label_evidence(const Volume& volume) {
+    const Extent n = volume.grid().extent;
+    const std::int64_t slices = std::max<std::int64_t>(1, kSampleVoxels / (n[0] * n[1]));
+    const std::int64_t skip = std::max<std::int64_t>(1, n[2] / slices);
+    return dispatch(volume.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const T* voxels = reinterpret_cast<const T*>(volume.data());
+        const LabelEvidence sample = evidence_of(voxels, n, volume.components(), skip);
+        // A sample of one value says nothing: small structures may lie between its slices.
+        const bool blank = sample.whole_numbers && sample.distinct < 2 && skip > 1;
+        return blank ? evidence_of(voxels, n, volume.components(), 1) : sample;
+    });
+}
+
+bool looks_like_labels(const LabelEvidence& evidence) {
+    if (!evidence.whole_numbers || evidence.distinct < 2) return false;
+    if (evidence.distinct <= 8) return true;
+    return evidence.distinct <= kMostLabels && evidence.equal_mean > 0.5 && evidence.equal_least > 0.2;
+}
+
+std::vector<std::string> plan_warnings(const ResampleJob& job) {
+    std::vector<std::string> warnings;
+    if (interpolates(job) && !job.request.labels && job.input.intent_code == kIntentLabel) {
+        warnings.push_back(label_warning("the header says that this is a label map (intent code 1002)"));
+    }
+    warn_of_magnification(job, warnings);
+    warn_of_fill(job, warnings);
+    return warnings;
+}
+
+std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& input, const ValueRange& input_range) {
+    std::vector<std::string> warnings;
+    if (interpolates(job) && !job.request.labels && job.input.intent_code != kIntentLabel && input.components() == 1) {
+        const LabelEvidence evidence = label_evidence(input);
+        if (looks_like_labels(evidence)) {
+            warnings.push_back(label_warning(
+                fmt::format("the input looks like a label map ({} different whole numbers)", evidence.distinct)));
+        }
+    }
+    if (job.request.labels && !is_integer(input.dtype()) && !all_whole_numbers(input)) {
+        warnings.push_back("--labels on values that are not whole numbers: this does not look like a label map");
+    }
+    const bool wide = input.dtype() == DType::int64 || input.dtype() == DType::uint64;
+    if (wide && interpolates(job) && std::max(std::fabs(input_range.min), input_range.max) > kLargestExact) {
+        warnings.push_back(fmt::format("{} values up to {:g} are beyond 2^53 and are interpolated with 53 bits",
+                                       name_of(input.dtype()), std::max(std::fabs(input_range.min), input_range.max)));
+    }
+    warn_of_narrowing(job, input_range, warnings);
+    return warnings;
+}
+
+}  // namespace revoxel::pipeline

@@ -1,0 +1,63 @@
+#include "pipeline/field_of_view.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace revoxel::pipeline {
+namespace {
+
+/// Voxels by which the border is widened, so that centres on it, which rounding puts on either side, count as inside.
+constexpr double kBorder = 1e-6;
+
+bool corners_inside(const Extent& extent, const Affine& to_other, const Extent& other) {
+    for (int corner = 0; corner < 8; ++corner) {
+        Vec3 p;
+        for (int d = 0; d < 3; ++d) p[d] = (corner >> d & 1) ? static_cast<double>(extent[d] - 1) : 0.0;
+        const Vec3 q = to_other * p;
+        for (int d = 0; d < 3; ++d) {
+            if (q[d] < -0.5 - kBorder || q[d] >= static_cast<double>(other[d]) - 0.5 + kBorder) return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+CommonField::CommonField(const Grid& grid) : extent_(grid.extent), other_extent_(grid.extent), whole_(true) {}
+
+CommonField::CommonField(const Grid& grid, const Grid& other)
+    : extent_(grid.extent),
+      to_other_(out_to_in(other, grid)),
+      other_extent_(other.extent),
+      whole_(corners_inside(extent_, to_other_, other_extent_)) {}
+
+Range CommonField::row(std::int64_t j, std::int64_t k) const {
+    if (whole_) return {0, extent_[0]};
+    // lo <= i < hi in reals first; each axis of the other grid is one pair of linear inequalities.
+    const Vec3 origin = to_other_ * Vec3{0.0, static_cast<double>(j), static_cast<double>(k)};
+    double lo = 0.0, hi = static_cast<double>(extent_[0]);
+    for (int r = 0; r < 3; ++r) {
+        const double start = origin[r];
+        const double step = to_other_(r, 0);
+        const double low = -0.5 - kBorder - start, high = static_cast<double>(other_extent_[r]) - 0.5 + kBorder - start;
+        if (std::fabs(step) < 1e-12) {
+            if (low > 0.0 || high <= 0.0) return {};
+            continue;
+        }
+        lo = std::max(lo, std::ceil((step > 0.0 ? low : high) / step));
+        hi = std::min(hi, std::floor((step > 0.0 ? high : low) / step) + 1.0);
+    }
+    if (!(lo < hi)) return {};
+    return {static_cast<std::int64_t>(lo), static_cast<std::int64_t>(hi)};
+}
+
+std::int64_t CommonField::count() const {
+    if (whole_) return extent_[0] * extent_[1] * extent_[2];
+    std::int64_t total = 0;
+    for (std::int64_t k = 0; k < extent_[2]; ++k) {
+        for (std::int64_t j = 0; j < extent_[1]; ++j) total += row(j, k).count();
+    }
+    return total;
+}
+
+}  // namespace revoxel::pipeline

@@ -1,0 +1,143 @@
+// run_resample(): read, resample each field by one executor, write.
+#include "revoxel/resample.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "io/nifti_path.hpp"
+#include "pipeline/checks.hpp"
+#include "pipeline/memory.hpp"
+#include "pipeline/rows.hpp"
+#include "revoxel/error.hpp"
+
+namespace revoxel {
+namespace {
+
+using namespace pipeline;
+
+class Stopwatch {
+public:
+    /// Seconds since the last lap.
+    double lap() {
+        const auto now = std::chrono::steady_clock::now();
+        return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::function<void(double)> progress_of(const ResampleObserver& observer, Phase phase) {
+    if (!observer.progress) return {};
+    return [&observer, phase](double share) { observer.progress(phase, share); };
+}
+
+std::int64_t file_bytes(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
+}
+
+std::int64_t output_bytes(const std::string& path) {
+    std::int64_t bytes = file_bytes(path);
+    const auto name = io::parse_nifti_name(path);
+    if (!name || name->part == io::NiftiPart::single) return bytes;
+    const auto other = name->part == io::NiftiPart::header ? io::NiftiPart::image : io::NiftiPart::header;
+    return bytes + file_bytes(name->with_part(other, name->gz));
+}
+
+/// The file may have changed since it was planned for.
+void check_unchanged(const ResampleJob& job, const io::NiftiHeader& read) {
+    if (read.grid == job.input.grid && read.dtype == job.input.dtype && read.components == job.input.components &&
+        read.frames() == job.input.frames() && read.slope() == job.input.slope() &&
+        read.intercept() == job.input.intercept()) {
+        return;
+    }
+    throw Error(ErrorCode::input, job.request.input + ": the file changed between planning and reading; try again");
+}
+
+/// The plan to run: the fill by the minimum is known only now.
+Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
+    Plan plan = job.plan;
+    if (job.request.fill_minimum) {
+        const double smallest = std::isnan(input_range.min) ? 0.0 : input_range.min;
+        plan.options.fill = stored_fill(smallest, job.output.dtype, job.output.slope(), job.output.intercept()).stored;
+    }
+    return plan;
+}
+
+/// One plan and one executor for all volumes and components.
+void run_all(const Plan& plan, const ResampleJob& job, const ResampleObserver& observer, const Volume& input,
+             Volume& output, ResampleResult& result) {
+    Stopwatch watch;
+    const std::int64_t fields = input.frames() * input.components();
+    std::int64_t field = 0;
+    ExecutorOptions options;
+    options.threads = job.request.threads;
+    if (observer.progress) {
+        options.progress = [&observer, &field, fields](double share) {
+            observer.progress(Phase::resample, (static_cast<double>(field) + share) / static_cast<double>(fields));
+        };
+    }
+    if (observer.progress) observer.progress(Phase::prepare, 0.0);
+    const std::unique_ptr<Executor> executor = make_executor(plan, job.request.backend, options);
+    result.backend = executor->name();
+    result.workspace_bytes = executor->workspace_bytes();
+    result.prepare_s = watch.lap();
+    for (; field < fields; ++field) {
+        const std::int64_t frame = field / input.components();
+        const int component = static_cast<int>(field % input.components());
+        executor->run(input.view(frame, component), output.view(frame, component));
+    }
+    result.resample_s = watch.lap();
+}
+
+}  // namespace
+
+ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& observer) {
+    if (job.request.output.empty()) throw Error(ErrorCode::usage, "no output file was named; give a path to write to");
+    if (const std::string shortage = memory_shortage(job); !shortage.empty()) {
+        throw Error(ErrorCode::unavailable, shortage);
+    }
+    ResampleResult result;
+    Stopwatch watch;
+    io::NiftiReadOptions read;
+    read.prefer_qform = job.request.prefer_qform;
+    read.progress = progress_of(observer, Phase::read);
+    io::NiftiImage image = io::read_nifti(job.request.input, read);
+    check_unchanged(job, image.header);
+    result.read_s = watch.lap();
+
+    const ValueRange stored = stored_range(image.volume, job.request.threads);
+    result.input_range = scaled_range(stored, image.header.slope(), image.header.intercept());
+    result.warnings = value_warnings(job, image.volume, stored);
+    if (job.request.fill_minimum && std::isnan(result.input_range.min)) {
+        result.warnings.push_back("the input has no finite value to take the fill from; 0 is used");
+    }
+    const Plan plan = final_plan(job, result.input_range);
+    result.check_s = watch.lap();
+
+    Volume output(job.plan.output, job.output.dtype, image.volume.frames(), image.volume.components());
+    run_all(plan, job, observer, image.volume, output, result);
+    watch.lap();
+
+    result.output_range = scaled_range({&output, job.output.slope(), job.output.intercept()}, job.request.threads);
+    result.check_s += watch.lap();
+    if (observer.inspect) observer.inspect(image, job.output, output);
+    image.volume = Volume();  // its memory is worth more to the compressor
+    watch.lap();
+
+    io::NiftiWriteOptions write;
+    write.overwrite = job.request.overwrite;
+    write.compression = job.request.compression;
+    write.progress = progress_of(observer, Phase::write);
+    io::write_nifti(job.request.output, job.output, output, write);
+    result.write_s = watch.lap();
+    result.output_file_bytes = output_bytes(job.request.output);
+    return result;
+}
+
+}  // namespace revoxel
