@@ -74,7 +74,7 @@ struct NiftiHeader {
 struct NiftiReadOptions {
     bool prefer_qform = false;  ///< use the qform where its code is > 0, even when there is an sform
     /// Called now and then with the share of the voxels read so far, 0 to 1. Must not throw.
-    std::function<void(double)> progress;
+    std::function<void(double)> progress{};
 };
 
 struct NiftiImage {
@@ -105,7 +105,7 @@ struct NiftiWriteOptions {
     bool overwrite = false;
     int compression = 1;  ///< gzip level for .gz, 0 to 3 (ISA-L)
     /// Called now and then with the share of the voxels written so far, 0 to 1. Must not throw.
-    std::function<void(double)> progress;
+    std::function<void(double)> progress{};
 };
 
 /// Writes to a temporary name in the target's folder, syncs, renames; nothing is left behind on failure. The file is
