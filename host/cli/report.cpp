@@ -109,8 +109,9 @@ std::string axis_text(const Plan& plan, int a) {
 std::string scaling_text(const io::NiftiHeader& header) {
     if (!header.scaled()) return "none";
     const double i = header.intercept();
-    if (i == 0.0) return fmt::format("{} v", number(header.slope()));
-    return fmt::format("{} v {} {}", number(header.slope()), i < 0.0 ? "-" : "+", number(std::fabs(i)));
+    const std::string product = header.slope() == 1.0 ? "v" : number(header.slope()) + " v";
+    if (i == 0.0) return product;
+    return fmt::format("{} {} {}", product, i < 0.0 ? "-" : "+", number(std::fabs(i)));
 }
 
 std::string transform_text(const io::NiftiHeader& header) {
@@ -199,8 +200,8 @@ std::string result_report(const ResampleJob& job, const ResampleResult& r) {
                                seconds(r.write_s), seconds(total_seconds(r))}});
     text += "\n" +
             table({
-                {"speed", fmt::format("{:.3g} Mvoxel/s, {:.3g} MB/s while resampling ({})", speed.mvoxels_per_s,
-                                      speed.mbytes_per_s, r.backend)},
+                {"speed", fmt::format("{:.{}f} Mvoxel/s, {:.0f} MB/s while resampling ({})", speed.mvoxels_per_s,
+                                      speed.mvoxels_per_s < 100.0 ? 1 : 0, speed.mbytes_per_s, r.backend)},
                 {"workspace", bytes(r.workspace_bytes)},
                 {"values", fmt::format("{} to {}  ->  {} to {}", number(r.input_range.min), number(r.input_range.max),
                                        number(r.output_range.min), number(r.output_range.max))},

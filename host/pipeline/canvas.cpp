@@ -42,7 +42,7 @@ void Canvas::text(int x, int y, const std::string& text, Colour colour) {
         const bool printable = letter >= ' ' && letter <= '~';
         const Glyph& glyph = kGlyphs[static_cast<std::size_t>((printable ? letter : '?') - ' ')];
         for (int column = 0; column < kGlyphWidth; ++column) {
-            for (int row = 0; row < kGlyphHeight; ++row) {
+            for (int row = 0; row < kGlyphRows; ++row) {
                 if (glyph[static_cast<std::size_t>(column)] >> row & 1) {
                     fill(x + column * kDot, y + row * kDot, kDot, kDot, colour);
                 }

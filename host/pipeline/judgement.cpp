@@ -21,16 +21,26 @@ double largest_row_sum(const TapTable& taps) {
     return largest;
 }
 
+bool resampled(const AxisSummary& axis) {
+    return std::fabs(std::fabs(axis.step) - 1.0) > 1e-6 || !axis.copied;
+}
+
 /// The share of the field of view whose weight may change at the ends of the axes.
 double edge_share(const Plan& plan) {
     double share = 0.0;
     for (int a = 0; a < 3; ++a) {
-        if (plan.axes[a].copied) continue;
+        if (!resampled(plan.axes[a])) continue;
         const std::int64_t fewest =
             std::min(plan.output.extent[a], plan.input.extent[plan.separable ? plan.axes[a].input_axis : a]);
         share += 0.5 / static_cast<double>(fewest);
     }
     return share;
+}
+
+/// Down-sampling that leaves out input voxels: the output is a sample, and as uncertain as one.
+bool leaves_voxels_out(const Plan& plan) {
+    return std::any_of(plan.axes.begin(), plan.axes.end(),
+                       [](const AxisSummary& axis) { return std::fabs(axis.step) > 1.0 + 1e-6 && !axis.antialiased; });
 }
 
 void judge_range(const Plan& plan, const ScaledVolume& input, const ScaledVolume& output, Comparison& found) {
@@ -48,25 +58,33 @@ void judge_range(const Plan& plan, const ScaledVolume& input, const ScaledVolume
 
 void judge_moments(const Plan& plan, Comparison& found) {
     const double edge = edge_share(plan), sd = found.input.sd;
-    found.mean_shift_sd = sd > 0.0 ? (found.output.mean - found.input.mean) / sd : 0.0;
-    if (std::fabs(found.mean_shift_sd) > kMeanShift + edge) {
+    const double leniency = leaves_voxels_out(plan) ? kSamplingLeniency : 1.0;
+    if (!(sd > 0.0)) return;
+    found.mean_shift_sd = (found.output.mean - found.input.mean) / sd;
+    const double shift_bound = leniency * (kMeanShift + edge);
+    if (std::fabs(found.mean_shift_sd) > shift_bound) {
         found.findings.push_back(
-            fmt::format("the mean moved by {:.1f} % of the input's standard deviation; up to "
-                        "{:.1f} % would be usual",
-                        100.0 * found.mean_shift_sd, 100.0 * (kMeanShift + edge)));
+            fmt::format("the mean moved by {:.1f} % of the input's standard deviation; up to {:.1f} % would be usual",
+                        100.0 * found.mean_shift_sd, 100.0 * shift_bound));
     }
-    const double growth = sd > 0.0 ? found.output.sd / sd - 1.0 : 0.0;
-    if (growth > kSdGrowth + edge) {
+    const double growth = found.output.sd / sd - 1.0, growth_bound = leniency * (kSdGrowth + edge);
+    if (growth > growth_bound) {
         found.findings.push_back(fmt::format("the standard deviation grew by {:.1f} %; up to {:.1f} % would be usual",
-                                             100.0 * growth, 100.0 * (kSdGrowth + edge)));
+                                             100.0 * growth, 100.0 * growth_bound));
     }
-    const double bound = kHistogramDistance + 0.25 * edge;
-    if (found.histogram_distance > bound) {
+    const double range = found.input_histogram.hi - found.input_histogram.lo;
+    const double smoothing = kSmoothingDistance * std::max(0.0, sd - found.output.sd) / range;
+    const double distance_bound = leniency * (kHistogramDistance + 0.25 * edge) + smoothing;
+    if (found.histogram_distance > distance_bound) {
         found.findings.push_back(
-            fmt::format("the histograms are {:.1f} % of the range apart; up to {:.1f} % would be "
-                        "usual",
-                        100.0 * found.histogram_distance, 100.0 * bound));
+            fmt::format("the histograms are {:.1f} % of the range apart; up to {:.1f} % would be usual",
+                        100.0 * found.histogram_distance, 100.0 * distance_bound));
     }
+}
+
+/// A constant in floating point, give or take rounding: nothing to say about its distribution.
+bool practically_constant(double lo, double hi) {
+    return hi - lo <= 1e-5 * std::max(std::fabs(lo), std::fabs(hi));
 }
 
 }  // namespace
@@ -88,23 +106,18 @@ Comparison compare_values(const Plan& plan, const ScaledVolume& input, const Sca
     const CommonField input_field(plan.input, plan.output), output_field(plan.output, plan.input);
     found.input = statistics(input, input_field);
     found.output = statistics(output, output_field);
-    if (found.input.count == 0 || found.output.count == 0) {
-        if (found.input.count != found.output.count) {
-            found.findings.push_back(fmt::format("the {} has no finite value in the shared field of view",
-                                                 found.input.count == 0 ? "input" : "output"));
-        }
-        return found;
+    const bool finite_input = found.input.nan + found.input.infinite == 0;
+    if (finite_input && found.output.nan + found.output.infinite > 0) {
+        found.findings.push_back(
+            fmt::format("finite input gave {} NaN and {} infinite values", found.output.nan, found.output.infinite));
     }
+    if (found.input.count == 0 || found.output.count == 0) return found;
     const double lo = std::min(found.input.min, found.output.min), hi = std::max(found.input.max, found.output.max);
     found.input_histogram = histogram(input, input_field, lo, hi);
     found.output_histogram = histogram(output, output_field, lo, hi);
     found.histogram_distance = histogram_distance(found.input_histogram, found.output_histogram);
     judge_range(plan, input, output, found);
-    judge_moments(plan, found);
-    if (found.input.nan + found.input.infinite == 0 && found.output.nan + found.output.infinite > 0) {
-        found.findings.push_back(
-            fmt::format("finite input gave {} NaN and {} infinite values", found.output.nan, found.output.infinite));
-    }
+    if (!practically_constant(lo, hi)) judge_moments(plan, found);
     return found;
 }
 

@@ -25,18 +25,23 @@ double overshoot_factor(const Plan& plan);
 /// plan.output. A finding is raised when
 /// - a value leaves the whole input's range by more than overshoot_factor allows, half a step of an integer output type
 ///   and float rounding: no resampling can do that;
+/// - finite input gives NaN or infinity;
 /// - the mean moves by more than kMeanShift of the input's SD plus `edge`, where edge = 1/2 sum over the resampled axes
 ///   of 1/(fewest voxels): the outermost voxels get another weight when the grid changes, at most half a voxel's;
 /// - the SD grows by more than the share kSdGrowth plus `edge` (smoothing lowers it; nothing raises it that much but a
 ///   change of contrast);
-/// - the histograms are more than kHistogramDistance plus edge/4 apart;
-/// - finite input gives NaN or infinity.
-/// The bounds are about twice what real CT and MR scans show between 0.5 and 4 times their spacing
-/// (docs/statistics.md).
+/// - the histograms are more than kHistogramDistance + edge/4 + kSmoothingDistance (input SD - output SD, if positive)
+/// /
+///   range apart: values that smoothing pulls together are that far from where they were.
+/// The bounds on mean, SD and histograms are kSamplingLeniency times as wide where an axis is down-sampled without
+/// low-pass, because the output then is a sample of the input's voxels.
+/// The constants are about twice the largest values seen on CT, MR and PET scans between 1/5 and 4 times their spacing.
 Comparison compare_values(const Plan& plan, const ScaledVolume& input, const ScaledVolume& output);
 
 inline constexpr double kMeanShift = 0.04;
 inline constexpr double kSdGrowth = 0.04;
 inline constexpr double kHistogramDistance = 0.03;
+inline constexpr double kSmoothingDistance = 1.5;
+inline constexpr double kSamplingLeniency = 5.0;
 
 }  // namespace revoxel::pipeline

@@ -196,7 +196,8 @@ void draw_panel(Canvas& canvas, const Scene& scene, const Painter& painter, std:
     }
     canvas.frame(x0 - 1, y0 - 1, width + 2, height + 2, kRim);
     draw_letters(canvas, panel, x0, y0, width, height);
-    if (width >= Canvas::text_width(panel.name) + 40) canvas.rimmed_text(x0 + 8, y0 + 8, panel.name, kText);
+    const bool roomy = width >= Canvas::text_width(panel.name) + 40 && height >= 3 * Canvas::text_height();
+    if (roomy) canvas.rimmed_text(x0 + 8, y0 + 8, panel.name, kText);
 }
 
 /// A round length that takes about an eighth of the page.
@@ -267,6 +268,28 @@ Vec3 view_centre(const Grid& input, const Grid& output, const Extent& covered_lo
     return input.affine * index;
 }
 
+std::optional<Vec3> label_centre(const Volume& volume) {
+    const Extent n = volume.grid().extent;
+    Vec3 sum{0.0, 0.0, 0.0};
+    double count = 0.0;
+    const ConstVolumeView view = volume.view(0, 0);
+    dispatch(view.dtype, [&](auto zero) {
+        const auto* voxels = static_cast<const decltype(zero)*>(view.data);
+        for (std::int64_t k = 0; k < n[2]; ++k) {
+            for (std::int64_t j = 0; j < n[1]; ++j) {
+                for (std::int64_t i = 0; i < n[0]; ++i) {
+                    if (!(*(voxels + i * view.stride[0] + j * view.stride[1] + k * view.stride[2]) > 0)) continue;
+                    sum = plus(sum, {static_cast<double>(i), static_cast<double>(j), static_cast<double>(k)});
+                    count += 1.0;
+                }
+            }
+        }
+    });
+    if (count == 0.0) return std::nullopt;
+    const Vec3 mean = scaled_by(sum, 1.0 / count);
+    return volume.grid().affine * Vec3{std::floor(mean[0] + 0.5), std::floor(mean[1] + 0.5), std::floor(mean[2] + 0.5)};
+}
+
 Window choose_window(const ScaledVolume& values) {
     const std::vector<double> ends = percentiles(values, CommonField(values.volume->grid()), {0.5, 99.5});
     if (ends[0] <= -700.0 && ends[1] >= 150.0) return {-160.0, 240.0, true};
@@ -287,6 +310,7 @@ Canvas draw_preview(const ScaledVolume& before, const ScaledVolume& after, const
     Scene scene;
     scene.frame = view_frame(leading_grid(input, output));
     scene.centre = view_centre(input, output, options.covered_lo, options.covered_hi);
+    if (options.labels) scene.centre = label_centre(*before.volume).value_or(scene.centre);
     scene.bounds = bounds_of({&input, &output}, scene.frame, scene.centre);
     scene.layout = arrange(scene.bounds);
     const Layout& layout = scene.layout;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "pipeline/canvas.hpp"
@@ -21,6 +22,10 @@ ViewFrame view_frame(const Grid& grid);
 /// Where three slices cut: the world position of the input voxel nearest to the middle of what the grids share.
 /// `covered` is the box of output voxels inside the input.
 Vec3 view_centre(const Grid& input, const Grid& output, const Extent& covered_lo, const Extent& covered_hi);
+
+/// World position of the voxel nearest to the centroid of the labelled (positive) voxels: the middle of a label map's
+/// field of view is often empty. Nothing when no voxel is labelled.
+std::optional<Vec3> label_centre(const Volume& volume);
 
 /// Values from lo (black) to hi (white).
 struct Window {
