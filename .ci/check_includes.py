@@ -45,7 +45,7 @@ HOMES.update(cuda=ROOT / "cuda", python=ROOT / "python", bench=ROOT / "bench", o
 EXCEPTIONS = {
     ("cuda", "engine/cuda_backend.hpp"),     # what the engine asks of CUDA: cuda/ implements it
     ("cuda", "revoxel/executor.hpp"),        # the one virtual interface: cuda/ implements it
-    ("oracle", "revoxel/plan.hpp"),          # the names of kernels and options; no function of the plan (see ORACLE_CALLS)
+    ("oracle", "revoxel/plan.hpp"),          # the names of kernels and options; no function (see ORACLE_CALLS)
 }
 
 # Headers that a folder may not include although it may include their layer, and why.

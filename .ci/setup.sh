@@ -118,12 +118,11 @@ build() {  # PRESET [TARGET...]
     local preset=$1 quiet=(-- --quiet)
     shift
     # Nothing to do is nothing to say.
-    if [[ $("${launcher[@]}" cmake --build --preset "$preset" ${1:+--target "$@"} -- -n 2>/dev/null) == *"no work to do"* ]]; then
-        return 0
-    fi
+    local command=("${launcher[@]}" cmake --build --preset "$preset" ${1:+--target "$@"})
+    if [[ $("${command[@]}" -- -n 2>/dev/null) == *"no work to do"* ]]; then return 0; fi
     heading "Building (preset $preset)"
     if [[ -t 2 ]]; then quiet=(); fi
-    if ! "${launcher[@]}" cmake --build --preset "$preset" ${1:+--target "$@"} "${quiet[@]}" >&2; then
+    if ! "${command[@]}" "${quiet[@]}" >&2; then
         say "Building failed."
         return 1
     fi
