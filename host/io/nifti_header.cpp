@@ -24,7 +24,7 @@ std::string text(const char (&field)[N]) {
     return std::string(field, strnlen(field, N));
 }
 
-void read_type(const std::string& path, const nifti_2_header& fields, NiftiHeader& header) {
+void read_type(const std::string& path, const HeaderFields& fields, NiftiHeader& header) {
     const VoxelType* type = voxel_type(fields.datatype);
     if (type == nullptr) {
         fail_input(
@@ -44,7 +44,7 @@ void read_type(const std::string& path, const nifti_2_header& fields, NiftiHeade
     header.components = type->components;
 }
 
-void read_dim(const std::string& path, const nifti_2_header& fields, NiftiHeader& header) {
+void read_dim(const std::string& path, const HeaderFields& fields, NiftiHeader& header) {
     const std::int64_t rank = fields.dim[0];
     if (rank < 1 || rank > 7) {
         fail_input(
@@ -89,7 +89,7 @@ void read_vox_offset(const std::string& path, const RawHeader& raw, NiftiHeader&
     header.vox_offset = static_cast<std::int64_t>(offset);
 }
 
-void read_units(const nifti_2_header& fields, NiftiHeader& header) {
+void read_units(const HeaderFields& fields, NiftiHeader& header) {
     header.xyzt_units = fields.xyzt_units;
     const int code = fields.xyzt_units & kUnitMask;
     if (code == kMetre) header.spatial_unit = 1000.0;
@@ -119,7 +119,7 @@ void read_scaling(const RawHeader& raw, NiftiHeader& header) {
     }
 }
 
-void read_rest(const nifti_2_header& fields, NiftiHeader& header) {
+void read_rest(const HeaderFields& fields, NiftiHeader& header) {
     for (int axis = 4; axis <= 7; ++axis) {
         header.pixdim[axis] = std::isfinite(fields.pixdim[axis]) ? fields.pixdim[axis] : 0.0;
     }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "io/io_error.hpp"
 
@@ -40,8 +41,8 @@ void copy_text(char (&to)[N], const char (&from)[M]) {
     std::memcpy(to, from, std::min(N, M));
 }
 
-nifti_2_header widen(const nifti_1_header& from) {
-    nifti_2_header to{};
+HeaderFields widen(const nifti_1_header& from) {
+    HeaderFields to{};
     to.datatype = from.datatype;
     to.bitpix = from.bitpix;
     std::copy(std::begin(from.dim), std::end(from.dim), to.dim);
@@ -79,8 +80,8 @@ nifti_2_header widen(const nifti_1_header& from) {
 }
 
 // What ANALYZE 7.5 shares with NIfTI-1; the rest of its bytes mean other things.
-nifti_2_header widen_analyze(const nifti_1_header& from) {
-    nifti_2_header to{};
+HeaderFields widen_analyze(const nifti_1_header& from) {
+    HeaderFields to{};
     to.datatype = from.datatype;
     to.bitpix = from.bitpix;
     std::copy(std::begin(from.dim), std::end(from.dim), to.dim);
@@ -104,7 +105,7 @@ void narrow(To (&to)[N], const From (&from)[N]) {
     for (std::size_t i = 0; i < N; ++i) to[i] = static_cast<To>(from[i]);
 }
 
-nifti_1_header narrow(const nifti_2_header& from, bool pair) {
+nifti_1_header narrow(const HeaderFields& from, bool pair) {
     nifti_1_header to{};
     to.sizeof_hdr = static_cast<int>(kNifti1HeaderBytes);
     to.regular = 'r';
@@ -152,9 +153,9 @@ void put_text(char (&to)[N], const std::string& from, std::size_t limit = N) {
     std::memcpy(to, from.data(), std::min(from.size(), limit));
 }
 
-nifti_2_header fields_of(const NiftiHeader& header, bool pair, std::int64_t vox_offset) {
+HeaderFields fields_of(const NiftiHeader& header, bool pair, std::int64_t vox_offset) {
     const double unit = header.spatial_unit;
-    nifti_2_header to{};
+    HeaderFields to{};
     to.sizeof_hdr = static_cast<std::int32_t>(kNifti2HeaderBytes);
     std::memcpy(to.magic, pair ? "ni2" : "n+2", 4);
     std::memcpy(to.magic + 4, kMagic2Tail, sizeof kMagic2Tail);
@@ -203,7 +204,7 @@ template <typename Header>
 void check_byte_order(const std::string& path, const Header& native) {
     if (native.dim[0] >= 1 && native.dim[0] <= 7) return;
     Header other = native;
-    swap_nifti_header(&other, sizeof(Header) == kNifti2HeaderBytes ? 2 : 1);
+    swap_nifti_header(&other, std::is_same_v<Header, HeaderFields> ? 2 : 1);
     if (other.dim[0] >= 1 && other.dim[0] <= 7) {
         fail_input(
             path,
@@ -282,7 +283,7 @@ RawHeader decode_header(const std::string& path, std::span<const std::byte> byte
 }
 
 std::vector<std::byte> encode_header(const NiftiHeader& header, bool pair, std::int64_t vox_offset) {
-    const nifti_2_header fields = fields_of(header, pair, vox_offset);
+    const HeaderFields fields = fields_of(header, pair, vox_offset);
     if (header.format == NiftiFormat::nifti2) {
         std::vector<std::byte> bytes(kNifti2HeaderBytes);
         std::memcpy(bytes.data(), &fields, bytes.size());

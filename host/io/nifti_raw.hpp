@@ -22,12 +22,16 @@ inline std::int64_t smallest_vox_offset(NiftiFormat format) {
                                      kExtenderBytes);
 }
 
+/// niftilib's struct is packed, so nothing promises that its members may be referred to. They lie at multiples of their
+/// sizes, so aligning the whole is enough.
+struct alignas(8) HeaderFields : nifti_2_header {};
+
 struct RawHeader {
     NiftiFormat format = NiftiFormat::nifti1;
     bool pair = false;
     bool big_endian = false;
     /// In native byte order, NIfTI-1 widened. sizeof_hdr, magic and vox_offset are not meaningful here.
-    nifti_2_header fields{};
+    HeaderFields fields{};
     double vox_offset = 0.0;  ///< a NIfTI-1 offset is a float: it may be NaN
 };
 

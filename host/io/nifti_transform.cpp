@@ -43,7 +43,7 @@ int read_code(const char* form, std::int32_t code, NiftiHeader& header) {
 }
 
 // Sets pixdim[1..3] in mm. Returns the problem of the first axis whose voxel size is unusable, or nothing.
-std::string read_pixdim(const nifti_2_header& fields, NiftiHeader& header) {
+std::string read_pixdim(const HeaderFields& fields, NiftiHeader& header) {
     std::string problem;
     for (int axis = 1; axis <= 3; ++axis) {
         double& mm = header.pixdim[axis];
@@ -66,14 +66,14 @@ std::string read_pixdim(const nifti_2_header& fields, NiftiHeader& header) {
     return problem;
 }
 
-double read_qfac(const nifti_2_header& fields, NiftiHeader& header) {
+double read_qfac(const HeaderFields& fields, NiftiHeader& header) {
     const double qfac = fields.pixdim[0];
     if (std::isnan(qfac)) header.warnings.push_back("pixdim[0] (qfac) is NaN; 1 is taken");
     return qfac < 0 ? -1.0 : 1.0;
 }
 
 // Sets quatern, qoffset and qform. Returns what makes the qform unusable, or nothing.
-std::string read_qform(const nifti_2_header& fields, const std::string& pixdim_problem, NiftiHeader& header) {
+std::string read_qform(const HeaderFields& fields, const std::string& pixdim_problem, NiftiHeader& header) {
     header.quatern = {fields.quatern_b, fields.quatern_c, fields.quatern_d};
     header.qoffset = {fields.qoffset_x * header.spatial_unit, fields.qoffset_y * header.spatial_unit,
                       fields.qoffset_z * header.spatial_unit};
@@ -90,7 +90,7 @@ std::string read_qform(const nifti_2_header& fields, const std::string& pixdim_p
     return why_unusable(header.qform);
 }
 
-std::string read_sform(const nifti_2_header& fields, NiftiHeader& header) {
+std::string read_sform(const HeaderFields& fields, NiftiHeader& header) {
     for (int column = 0; column < 4; ++column) {
         header.sform(0, column) = fields.srow_x[column] * header.spatial_unit;
         header.sform(1, column) = fields.srow_y[column] * header.spatial_unit;
@@ -183,7 +183,7 @@ void update_disagreement(NiftiHeader& header) {
 }
 
 void read_transforms(const std::string& path, const RawHeader& raw, bool prefer_qform, NiftiHeader& header) {
-    const nifti_2_header& fields = raw.fields;
+    const HeaderFields& fields = raw.fields;
     header.qform_code = read_code("qform", fields.qform_code, header);
     header.sform_code = read_code("sform", fields.sform_code, header);
     header.pixdim[0] = read_qfac(fields, header);
