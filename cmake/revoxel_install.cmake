@@ -23,6 +23,8 @@ function(revoxel_install_written file destination)  # further arguments: those o
 endfunction()
 revoxel_install_written(revoxel.1 ${CMAKE_INSTALL_MANDIR}/man1 man)
 revoxel_install_written(revoxel ${CMAKE_INSTALL_DATADIR}/bash-completion/completions completion bash)
+revoxel_install_written(_revoxel ${CMAKE_INSTALL_DATADIR}/zsh/site-functions completion zsh)
+revoxel_install_written(revoxel.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
 
 install(EXPORT revoxelTargets NAMESPACE revoxel:: DESTINATION ${REVOXEL_CONFIG_DIR})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/revoxelConfig.cmake.in

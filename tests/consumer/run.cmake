@@ -15,7 +15,8 @@ endfunction()
 
 run(${CMAKE_COMMAND} --install ${REVOXEL_BINARY_DIR} --prefix ${prefix})
 foreach(file bin/revoxel include/revoxel/revoxel.hpp share/man/man1/revoxel.1
-             share/bash-completion/completions/revoxel share/doc/revoxel/LICENSE)
+             share/bash-completion/completions/revoxel share/zsh/site-functions/_revoxel
+             share/fish/vendor_completions.d/revoxel.fish share/doc/revoxel/LICENSE)
     if(NOT EXISTS ${prefix}/${file})
         message(FATAL_ERROR "not installed: ${file}")
     endif()
