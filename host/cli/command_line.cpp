@@ -77,7 +77,7 @@ void add_run_options(CLI::App& app, ResampleArguments& a) {
     flag(app, reports, "--compare", a.compare,
          "compare the values of input and output, and say when they differ more than resampling should make them");
     option(app, reports, "--preview", a.preview, "FILE.png",
-           "a picture of the middle axial, coronal and sagittal slices before and after");
+           "a picture of the middle axial, coronal and sagittal slices before and after", "none");
     flag(app, reports, "--json", a.json, "the report as one JSON object on standard output");
     flag(app, reports, "--quiet", a.quiet, "print nothing but errors");
 }
@@ -147,9 +147,11 @@ std::string nearest_of(const std::string& word, const std::vector<std::string>& 
 }
 
 std::string extras_text(const CommandLine& line, const CLI::App& command) {
-    const std::vector<std::string> extras = command.remaining();
+    std::vector<std::string> extras = command.remaining();
+    const bool literal = !extras.empty() && extras.front() == "--";  // nothing after it is an option
+    if (literal) extras.erase(extras.begin());
     const std::string word = extras.empty() ? "" : extras.front();
-    const bool is_option = word.size() > 1 && word[0] == '-';
+    const bool is_option = !literal && word.size() > 1 && word[0] == '-';
     std::vector<std::string> names;
     if (is_option) {
         for (const CLI::Option* o : options_of(command)) {
@@ -163,6 +165,16 @@ std::string extras_text(const CommandLine& line, const CLI::App& command) {
     if (is_option) return fmt::format("there is no option '{}'{}", word, hint);
     if (&command == &line.app) return fmt::format("there is no command '{}'{}", word, hint);
     return fmt::format("'{}' is one word too many", word);
+}
+
+/// CLI11 names the option first: "--fill: 1 required VALUE missing".
+std::string mismatch_text(const CLI::App& command, const std::string& what) {
+    const std::string name = what.substr(0, what.find(':'));
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option == nullptr) return what;
+    if (option->count() > 1) return fmt::format("{} is given {} times; give it once", name, option->count());
+    if (!takes_value(*option)) return fmt::format("{} takes no value", name);
+    return fmt::format("{} needs a value ({})", name, option->get_type_name());
 }
 
 std::string without_final_dot(std::string text) {
@@ -190,8 +202,9 @@ std::string explain_parse_error(const CommandLine& line, const CLI::ParseError& 
     const std::string where = chosen.empty() ? "revoxel --help" : fmt::format("revoxel {} --help", command.get_name());
     const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
     const bool of_command = extras && !command.remaining().empty();
-    const std::string what =
-        extras ? extras_text(line, of_command ? command : line.app) : without_final_dot(error.what());
+    std::string what = without_final_dot(error.what());
+    if (extras) what = extras_text(line, of_command ? command : line.app);
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) what = mismatch_text(command, what);
     return fmt::format("{}; see {}", what, where);
 }
 
@@ -223,6 +236,11 @@ std::string names_of(const CLI::Option& option) {
     for (const std::string& name : option.get_snames()) text += (text.empty() ? "-" : ", -") + name;
     for (const std::string& name : option.get_lnames()) text += (text.empty() ? "--" : ", --") + name;
     return text + value;
+}
+
+std::string description_of(const CLI::Option& option) {
+    const std::string usual = option.get_default_str();
+    return option.get_description() + (usual.empty() ? "" : fmt::format(" [default: {}]", usual));
 }
 
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {

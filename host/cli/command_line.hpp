@@ -65,6 +65,8 @@ bool takes_file(const CLI::Option& option);
 std::vector<std::string> choices_of(const CLI::Option& option);
 /// "--spacing MM, --xyz-spacing MM", "-h, --help"
 std::string names_of(const CLI::Option& option);
+/// With the default, where there is one.
+std::string description_of(const CLI::Option& option);
 /// Options in order, without positionals.
 std::vector<const CLI::Option*> options_of(const CLI::App& app);
 std::vector<const CLI::Option*> positionals_of(const CLI::App& app);

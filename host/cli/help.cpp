@@ -29,10 +29,7 @@ std::string broken_choices(const std::string& names) {
 }
 
 std::string option_entry(const CLI::Option& option) {
-    std::string description = option.get_description();
-    const std::string usual = option.get_default_str();
-    if (takes_value(option) && !usual.empty()) description += fmt::format(" [default: {}]", usual);
-    return entry(broken_choices(names_of(option)), description);
+    return entry(broken_choices(names_of(option)), description_of(option));
 }
 
 std::string usage_of(const CLI::App& app) {
@@ -40,7 +37,7 @@ std::string usage_of(const CLI::App& app) {
     std::string text = "Usage: revoxel " + app.get_name();
     for (const CLI::Option* o : positionals_of(app)) {
         const bool many = o->get_items_expected_max() > 1;
-        text += fmt::format(" {}{}{}", o->get_name(), many ? "..." : "", "");
+        text += fmt::format(" {}{}", o->get_name(), many ? "..." : "");
     }
     return text + (options_of(app).size() > 1 ? " [OPTIONS]\n" : "\n");
 }
@@ -76,7 +73,7 @@ std::string examples_of(const CLI::App& app) {
                "  revoxel info ct.nii.gz\n"
                "  revoxel compare ct_1mm.nii.gz other.nii.gz --tolerance 0.5\n"
                "\nExit codes\n"
-               "  0 done    1 compare: different    2 usage    3 input    4 output    5 memory or device\n";
+               "  0 done  1 compare: different  2 usage  3 input  4 output  5 memory, device\n";
     }
     if (name == "resample") {
         return "Examples\n"
@@ -92,8 +89,8 @@ std::string examples_of(const CLI::App& app) {
     }
     if (name == "info") return "Examples\n  revoxel info scan.nii.gz\n  revoxel info --json *.nii.gz\n";
     if (name == "compare") {
-        return "Values are compared after scaling. NaN equals NaN. Exit code 1 when the grids or the\n"
-               "values differ.\n"
+        return "Values are compared after scaling. NaN equals NaN. Exit code 1 when the grids or\n"
+               "the values differ.\n"
                "\nExamples\n  revoxel compare a.nii.gz b.nii.gz --tolerance 0.5\n";
     }
     if (name == "completion") {

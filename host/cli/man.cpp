@@ -17,6 +17,8 @@ std::string escaped(const std::string& text) {
             out += "\\\\";
         } else if (letter == '-') {
             out += "\\-";
+        } else if (letter == '|') {
+            out += "|\\:";  // a line may break here
         } else {
             out += letter;
         }
@@ -47,11 +49,7 @@ std::string command_section(const CLI::App& command) {
             group = o->get_group();
             text += fmt::format(".SS \"{}\"\n", escaped(group));
         }
-        std::string description = o->get_description();
-        if (takes_value(*o) && !o->get_default_str().empty()) {
-            description += fmt::format(" [default: {}]", o->get_default_str());
-        }
-        text += entry(names_of(*o), description);
+        text += entry(names_of(*o), description_of(*o));
     }
     return text;
 }
@@ -71,7 +69,7 @@ std::string examples_section(const CLI::App& app) {
 }  // namespace
 
 std::string manual_page(const CLI::App& app) {
-    std::string text = fmt::format(".TH REVOXEL 1 \"\" \"revoxel {}\" \"User Commands\"\n", version());
+    std::string text = fmt::format(".TH REVOXEL 1 \"\" \"revoxel {}\" \"User Commands\"\n.ad l\n.nh\n", version());
     text += fmt::format(".SH NAME\nrevoxel \\- {}\n", "put medical volumes on other grids, right to the voxel");
     text += ".SH SYNOPSIS\n.B revoxel\n.I COMMAND\n[OPTIONS]\n.PP\n.B revoxel\n[\\-\\-version | \\-\\-help]\n";
     text +=

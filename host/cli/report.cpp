@@ -76,7 +76,7 @@ std::string facts_text(const ResampleJob& job) {
     if (const std::string other = disagreement_text(job.input); !other.empty()) transform += "; " + other;
     std::vector<std::vector<std::string>> rows;
     for (int a = 0; a < 3; ++a) {
-        const std::string axis = fmt::format("axis {}", "ijk"[a]);
+        const std::string axis = fmt::format("{}axis {}", plan.separable ? "" : "input ", "ijk"[a]);
         const std::string counts =
             plan.separable
                 ? fmt::format("{} -> {}: ", plan.input.extent[plan.axes[a].input_axis], plan.output.extent[a])
@@ -94,7 +94,7 @@ std::string facts_text(const ResampleJob& job) {
 }
 
 std::string memory_text(std::int64_t before, std::int64_t after) {
-    return fmt::format("{} ({}x)", bytes(after), number(static_cast<double>(after) / static_cast<double>(before)));
+    return fmt::format("{} ({:.3g}x)", bytes(after), static_cast<double>(after) / static_cast<double>(before));
 }
 
 }  // namespace
@@ -175,9 +175,10 @@ std::string explanation(const ResampleJob& job) {
                                           pass->taps.first.size() * sizeof(std::int64_t) +
                                           pass->taps.count.size() * sizeof(std::int32_t));
     }
-    return job.plan.describe() + fmt::format("bytes:   input {}, output {}, plan {}\n",
-                                             grouped(pipeline::volume_bytes(job.input)),
-                                             grouped(pipeline::volume_bytes(job.output)), grouped(taps));
+    std::string text = job.plan.describe();
+    if (job.request.fill_minimum) text += "fill:    becomes the input's smallest value when that is known\n";
+    return text + fmt::format("bytes:   input {}, output {}, plan {}\n", grouped(pipeline::volume_bytes(job.input)),
+                              grouped(pipeline::volume_bytes(job.output)), grouped(taps));
 }
 
 double total_seconds(const ResampleResult& r) {

@@ -54,11 +54,12 @@ std::vector<std::string> comparison_warnings(const Inspection& found) {
 
 /// Everything that can be said before a voxel is read.
 void announce(const ResampleArguments& arguments, const ResampleJob& job) {
-    warn(arguments, job.warnings);
-    if (arguments.quiet || arguments.json) return;
-    print(plan_report(job));
-    if (arguments.explain) print("\n" + explanation(job));
-    if (arguments.dry_run) print("\ndry run: no voxel was read and nothing was written\n");
+    if (!arguments.quiet && !arguments.json) {
+        print(plan_report(job));
+        if (arguments.explain) print("\n" + explanation(job));
+        if (arguments.dry_run) print("\ndry run: no voxel was read and nothing was written\n");
+    }
+    warn(arguments, job.warnings);  // below the table, where they are seen
 }
 
 Json facts_before(const ResampleArguments& arguments, const ResampleJob& job) {

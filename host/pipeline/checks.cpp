@@ -104,21 +104,24 @@ std::string label_warning(const std::string& why) {
 }
 
 void warn_of_magnification(const ResampleJob& job, std::vector<std::string>& warnings) {
+    std::string axes;
+    double largest = 0.0;
     for (int a = 0; a < 3; ++a) {
         const AxisSummary& axis = job.plan.axes[a];
         const double magnification = 1.0 / std::fabs(axis.step);
-        const std::int64_t n = job.plan.input.extent[axis.input_axis];
-        if (axis.copied || job.plan.output.extent[a] == 1) continue;
-        if (n == 1) {
-            warnings.push_back(fmt::format("axis {}: the input has a single voxel there; the output repeats it",
-                                           "ijk"[axis.input_axis]));
+        const char name = "ijk"[axis.input_axis];
+        if (job.plan.output.extent[a] == 1 || std::fabs(magnification - 1.0) < 1e-6) continue;
+        if (job.plan.input.extent[axis.input_axis] == 1) {
+            warnings.push_back(fmt::format("axis {}: the input has a single voxel there; the output repeats it", name));
         } else if (magnification > 4.0) {
-            warnings.push_back(
-                fmt::format("axis {}: up-sampling {:.3g}x adds voxels, not detail; more than 4x is "
-                            "rarely wanted",
-                            "ijk"[axis.input_axis], magnification));
+            axes += fmt::format("{}{}", axes.empty() ? "" : ", ", name);
+            largest = std::max(largest, magnification);
         }
     }
+    if (axes.empty()) return;
+    warnings.push_back(
+        fmt::format("{} {}: up-sampling {:.{}f}x makes voxels, not detail; more than 4x is rarely wanted",
+                    axes.size() > 1 ? "axes" : "axis", axes, largest, largest < 10.0 ? 1 : 0));
 }
 
 double scaled_fill(const ResampleJob& job) {
