@@ -242,6 +242,28 @@ TEST_F(Write, AFullDiskLeavesNothing) {
     }
 }
 
+TEST_F(Write, WithoutUnnamedFilesAHiddenNameDoes) {
+    for (const bool stop : {false, true}) {
+        const std::string said = in_child([&] {
+            // Without /proc an unnamed file could never be named.
+            if (unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+                mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                mount("none", "/proc", "tmpfs", 0, nullptr) != 0) {
+                throw std::runtime_error("cannot mount");
+            }
+            auto look = [&](double) {
+                if (folder_.names().size() != 1) throw std::runtime_error("no hidden file");
+                if (stop) throw std::runtime_error("stopped");
+            };
+            io::write_nifti(folder_ / "a.nii", image_.header, image_.volume, {.overwrite = true, .progress = look});
+        });
+        if (said == "cannot mount") GTEST_SKIP() << "this system lets no test hide /proc";
+        EXPECT_EQ(said, stop ? "stopped" : "");
+        EXPECT_EQ(folder_.names(), stop ? Names{} : Names{"a.nii"});
+        std::filesystem::remove(folder_ / "a.nii");
+    }
+}
+
 TEST_F(Write, AProcessThatIsKilledLeavesNothing) {
     in_child([&] {
         io::write_nifti(folder_ / "a.nii.gz", image_.header, image_.volume,
