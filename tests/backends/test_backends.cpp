@@ -315,11 +315,11 @@ TEST(Fill, OutsideOnEverySideAndEverywhere) {
 
 // Large enough that bands, chunks and vector widths all have whole and partial pieces. The oracle would be too slow.
 TEST(Large, BackendsAgree) {
-    const Grid input = axis_grid({101, 83, 47}, {0.8, 0.8, 2.5});
+    const Grid input = axis_grid({101, 67, 29}, {0.8, 0.8, 2.5});
     for (const Grid& output :
          {with_spacing(input, {1, 1, 1}), with_spacing(input, {2.3, 1.9, 6}), with_spacing(input, {0.8, 0.8, 1.1}),
           with_spacing(input, {0.55, 0.8, 2.5}), with_spacing(input, {0.8, 1.7, 2.5}), reoriented(input, {1, 2, 0}, 6),
-          turned_grid(input, {60, 70, 50}, {1.1, 1.0, 1.9}, {10, 5, -30})}) {
+          turned_grid(input, {60, 50, 40}, {1.1, 1.0, 1.9}, {10, 5, -30})}) {
         for (Kernel kernel : kGatherKernels) {
             for (DType dtype : {DType::int16, DType::float32, DType::uint8, DType::float64}) {
                 if (kernel != Kernel::linear && (dtype == DType::uint8 || dtype == DType::float64)) continue;  // time

@@ -84,7 +84,7 @@ def raw_volume(path):
 
 
 def linear(volume, c):
-    """Linear interpolation on the edge-extended volume by scipy: the position is clamped, which for linear is the same."""
+    """Linear interpolation on the edge-extended volume by scipy: the position is clamped: the same for linear."""
     clamped = [np.clip(position, 0, n - 1) for position, n in zip(c, volume.shape)]
     with np.errstate(invalid="ignore"):
         return ndimage.map_coordinates(volume.astype(np.float64), clamped, order=1, mode="nearest")
