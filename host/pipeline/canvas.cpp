@@ -1,5 +1,7 @@
 #include "pipeline/canvas.hpp"
 
+#include <algorithm>
+
 #include "pipeline/font.hpp"
 
 namespace revoxel::pipeline {
@@ -14,19 +16,25 @@ Canvas::Canvas(int width, int height, Colour background)
     fill(0, 0, width, height, background);
 }
 
+std::uint8_t* Canvas::at(int x, int y) {
+    return pixels_.data() +
+           3 * (static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x));
+}
+
 void Canvas::set(int x, int y, Colour colour) {
-    if (x < 0 || y < 0 || x >= width_ || y >= height_) return;
-    std::uint8_t* pixel =
-        pixels_.data() +
-        (static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)) * 3;
-    pixel[0] = colour.r;
-    pixel[1] = colour.g;
-    pixel[2] = colour.b;
+    fill(x, y, 1, 1, colour);
 }
 
 void Canvas::fill(int x, int y, int width, int height, Colour colour) {
-    for (int v = y; v < y + height; ++v) {
-        for (int u = x; u < x + width; ++u) set(u, v, colour);
+    const int left = std::max(x, 0), right = std::min(x + width, width_);
+    if (left >= right) return;
+    for (int v = std::max(y, 0); v < std::min(y + height, height_); ++v) {
+        std::uint8_t* pixel = at(left, v);
+        for (int u = left; u < right; ++u) {
+            *pixel++ = colour.r;
+            *pixel++ = colour.g;
+            *pixel++ = colour.b;
+        }
     }
 }
 

@@ -33,6 +33,8 @@ public:
     static int text_height();
 
 private:
+    std::uint8_t* at(int x, int y);
+
     int width_, height_;
     std::vector<std::uint8_t> pixels_;
 };

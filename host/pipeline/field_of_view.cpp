@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "math/kernels.hpp"
+
 namespace revoxel::pipeline {
 namespace {
-
-/// Voxels by which the border is widened, so that centres on it, which rounding puts on either side, count as inside.
-constexpr double kBorder = 1e-6;
 
 bool corners_inside(const Extent& extent, const Affine& to_other, const Extent& other) {
     for (int corner = 0; corner < 8; ++corner) {
@@ -15,7 +14,7 @@ bool corners_inside(const Extent& extent, const Affine& to_other, const Extent& 
         for (int d = 0; d < 3; ++d) p[d] = (corner >> d & 1) ? static_cast<double>(extent[d] - 1) : 0.0;
         const Vec3 q = to_other * p;
         for (int d = 0; d < 3; ++d) {
-            if (q[d] < -0.5 - kBorder || q[d] >= static_cast<double>(other[d]) - 0.5 + kBorder) return false;
+            if (!math::inside_axis(q[d], other[d])) return false;
         }
     }
     return true;
@@ -33,19 +32,22 @@ CommonField::CommonField(const Grid& grid, const Grid& other)
 
 Range CommonField::row(std::int64_t j, std::int64_t k) const {
     if (whole_) return {0, extent_[0]};
-    // lo <= i < hi in reals first; each axis of the other grid is one pair of linear inequalities.
+    // Each axis of the other grid is one pair of linear inequalities, low <= i step < high: math::inside_axis for
+    // reals.
     const Vec3 origin = to_other_ * Vec3{0.0, static_cast<double>(j), static_cast<double>(k)};
     double lo = 0.0, hi = static_cast<double>(extent_[0]);
     for (int r = 0; r < 3; ++r) {
-        const double start = origin[r];
         const double step = to_other_(r, 0);
-        const double low = -0.5 - kBorder - start, high = static_cast<double>(other_extent_[r]) - 0.5 + kBorder - start;
+        const double low = -0.5 - math::kTieTolerance - origin[r], high = low + static_cast<double>(other_extent_[r]);
         if (std::fabs(step) < 1e-12) {
             if (low > 0.0 || high <= 0.0) return {};
-            continue;
+        } else if (step > 0.0) {
+            lo = std::max(lo, std::ceil(low / step));
+            hi = std::min(hi, std::ceil(high / step));
+        } else {
+            lo = std::max(lo, std::floor(high / step) + 1.0);
+            hi = std::min(hi, std::floor(low / step) + 1.0);
         }
-        lo = std::max(lo, std::ceil((step > 0.0 ? low : high) / step));
-        hi = std::min(hi, std::floor((step > 0.0 ? high : low) / step) + 1.0);
     }
     if (!(lo < hi)) return {};
     return {static_cast<std::int64_t>(lo), static_cast<std::int64_t>(hi)};

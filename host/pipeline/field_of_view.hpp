@@ -17,8 +17,8 @@ struct Range {
 };
 
 /// The voxels of `grid` whose centres lie in the field of view of another grid, which is [-1/2, n - 1/2) on each of its
-/// axes. A field of view is convex, so along i they are one range per (j, k). Rounding decides about centres within
-/// 1e-6 voxel of the border: not meant for choosing which voxels are computed.
+/// axes. A field of view is convex, so along i they are one range per (j, k). Centres on the border count as the
+/// executors count them; rounding may differ from theirs: not meant for choosing which voxels are computed.
 class CommonField {
 public:
     /// Everything: the other grid is the grid itself.

@@ -27,6 +27,13 @@ double dot(const Vec3& a, const Vec3& b) {
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
+/// An affine without its translation, for differences of positions.
+Vec3 direction(const Affine& a, const Vec3& v) {
+    Vec3 d;
+    for (int r = 0; r < 3; ++r) d[r] = a(r, 0) * v[0] + a(r, 1) * v[1] + a(r, 2) * v[2];
+    return d;
+}
+
 /// What one panel shows: the plane through the view's centre along `right` and `up`, both in view-frame axes.
 struct PanelKind {
     const char* name;
@@ -186,12 +193,17 @@ void draw_panel(Canvas& canvas, const Scene& scene, const Painter& painter, std:
     const double mm = 1.0 / layout.pixels_per_mm;
     const double mid_x = 0.5 * (scene.bounds.lo[panel.right] + scene.bounds.hi[panel.right]);
     const double mid_y = 0.5 * (scene.bounds.lo[panel.up] + scene.bounds.hi[panel.up]);
+    // Index of the top left pixel's centre, and how it moves with one pixel to the right and one down.
+    const Vec3 right = scaled_by(scene.frame.axis[panel.right], -mm), down = scaled_by(scene.frame.axis[panel.up], -mm);
+    const Vec3 corner =
+        plus(scene.centre, plus(scaled_by(scene.frame.axis[panel.right], mid_x + 0.5 * (width - 1) * mm),
+                                scaled_by(scene.frame.axis[panel.up], mid_y + 0.5 * (height - 1) * mm)));
+    const Vec3 start = painter.to_index() * corner;
+    const Vec3 per_column = direction(painter.to_index(), right), per_row = direction(painter.to_index(), down);
     for (int v = 0; v < height; ++v) {
+        const Vec3 row_start = plus(start, scaled_by(per_row, v));
         for (int u = 0; u < width; ++u) {
-            const double along = mid_x - (u + 0.5 - 0.5 * width) * mm, up = mid_y - (v + 0.5 - 0.5 * height) * mm;
-            const Vec3 world = plus(scene.centre, plus(scaled_by(scene.frame.axis[panel.right], along),
-                                                       scaled_by(scene.frame.axis[panel.up], up)));
-            canvas.set(x0 + u, y0 + v, painter.at(painter.to_index() * world));
+            canvas.set(x0 + u, y0 + v, painter.at(plus(row_start, scaled_by(per_column, u))));
         }
     }
     canvas.frame(x0 - 1, y0 - 1, width + 2, height + 2, kRim);
