@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <new>
+#include <system_error>
+#include <thread>
 
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/text.hpp"
+#include "io/atomic_file.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/version.hpp"
 
@@ -41,6 +45,31 @@ int dispatch_command(const CommandLine& line) {
     throw Error(ErrorCode::usage, "no command; try revoxel resample INPUT OUTPUT --spacing 1, or revoxel --help");
 }
 
+/// From here on the signals that end a program first remove files that have no final name yet. To be called before any
+/// other thread starts.
+void take_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction current {};
+        // nohup, and jobs in the background of some shells, want these ignored.
+        if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) sigaddset(&set, number);
+    }
+    if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return;
+    try {
+        std::thread([set] {
+            int number = 0;
+            if (sigwait(&set, &number) != 0) return;
+            io::remove_hidden_files();
+            std::signal(number, SIG_DFL);
+            pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+            std::raise(number);
+        }).detach();
+    } catch (const std::system_error&) {
+        pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    }
+}
+
 int run(int argc, char** argv) {
     const std::unique_ptr<CommandLine> line = make_command_line();
     std::vector<std::string> words = join_numbers({argv + std::min(argc, 1), argv + argc});
@@ -63,6 +92,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     using namespace revoxel::cli;
+    std::signal(SIGXFSZ, SIG_IGN);  // a file beyond ulimit -f is then an error of write(), told like any other
+    take_signals();
     try {
         return run(argc, argv);
     } catch (const revoxel::Error& error) {

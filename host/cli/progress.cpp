@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 namespace revoxel::cli {
@@ -22,18 +23,29 @@ const char* name_of(Phase phase) {
 
 }  // namespace
 
-Progress::Progress(bool wanted) : enabled_(wanted && ::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(bool wanted) : enabled_(wanted), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 void Progress::update(Phase phase, double share) noexcept {
     if (!enabled_) return;
     const Clock::time_point now = Clock::now();
-    if (now - start_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(100)) return;
+    const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
+    const bool news = !terminal_ && told_ != phase;
+    if (now - start_ < std::chrono::seconds(1) || (!news && now - last_ < pause)) return;
     last_ = now;
+    told_ = phase;
+    const double elapsed = std::chrono::duration<double>(now - start_).count();
     const double done = std::clamp(share, 0.0, 1.0);
+    if (terminal_) {
+        draw(phase, done, elapsed);
+    } else {
+        std::fprintf(stderr, "revoxel: %s, %.0f %% done, %.1f s\n", name_of(phase), 100.0 * done, elapsed);
+    }
+}
+
+void Progress::draw(Phase phase, double done, double elapsed) noexcept {
     char bar[kWidth + 1];
     for (int c = 0; c < kWidth; ++c) bar[c] = c < static_cast<int>(done * kWidth) ? '#' : '-';
     bar[kWidth] = '\0';
-    const double elapsed = std::chrono::duration<double>(now - start_).count();
     std::fprintf(stderr, "\r%-10s [%s] %3.0f %%  %5.1f s\033[K", name_of(phase), bar, 100.0 * done, elapsed);
     std::fflush(stderr);
     drawn_ = true;

@@ -1,14 +1,15 @@
-// A progress bar on a terminal; nothing anywhere else.
+// Progress: a bar on a terminal, now and then a plain line anywhere else.
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "revoxel/resample.hpp"
 
 namespace revoxel::cli {
 
-/// Draws on standard error when that is a terminal, from the second second on, at most ten times a second. One call at
-/// a time.
+/// Tells on standard error what goes on, from the second second on: on a terminal by a bar, at most ten times a second;
+/// elsewhere by a line for each phase and every ten seconds. One call at a time.
 class Progress {
 public:
     explicit Progress(bool wanted);
@@ -22,8 +23,11 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    bool enabled_;
+    void draw(Phase phase, double share, double elapsed) noexcept;
+
+    bool enabled_, terminal_;
     bool drawn_ = false;
+    std::optional<Phase> told_;  ///< the phase of the last plain line
     Clock::time_point start_ = Clock::now(), last_{};
 };
 

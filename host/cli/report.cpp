@@ -23,8 +23,9 @@ std::string triple_um(const Vec3& mm) {
 
 std::string magnification_text(double step, bool antialiased) {
     const double k = std::fabs(step);
-    if (k < 1.0) return fmt::format("up-sampling {:.3g}x", 1.0 / k);
-    return fmt::format("down-sampling {:.3g}x, {}", 1.0 / k, antialiased ? "antialiased" : "not antialiased");
+    const int digits = std::fabs(k - 1.0) < 0.01 ? 7 : 3;  // never "1x" for a change
+    if (k < 1.0) return fmt::format("up-sampling {:.{}g}x", 1.0 / k, digits);
+    return fmt::format("down-sampling {:.{}g}x, {}", 1.0 / k, digits, antialiased ? "antialiased" : "not antialiased");
 }
 
 std::string separable_axis_text(const Plan& plan, int a) {
@@ -152,7 +153,7 @@ std::string plan_report(const ResampleJob& job) {
     std::vector<std::vector<std::string>> rows{
         {"", "before", "after"},
         {"extent (voxels)", triple(in.grid.extent), triple(out.grid.extent)},
-        {"spacing (mm)", triple(spacing(in.grid)), triple(spacing(out.grid))},
+        {"spacing (mm)", exact_triple(spacing(in.grid)), exact_triple(spacing(out.grid))},
         {"spacing (um)", triple_um(spacing(in.grid)), triple_um(spacing(out.grid))},
         {"size (mm)", triple(fov(in.grid)), triple(fov(out.grid))},
         {"orientation", orientation_text(in.grid.affine), orientation_text(out.grid.affine)},

@@ -1,4 +1,5 @@
 // revoxel resample
+#include <cstdio>
 #include <optional>
 
 #include "cli/arguments.hpp"
@@ -17,7 +18,7 @@ namespace {
 /// What can only be learnt while both volumes are in memory.
 struct Inspection {
     std::optional<pipeline::Comparison> comparison;
-    std::optional<pipeline::Canvas> picture;
+    bool picture_written = false;
 };
 
 std::string base_name(const std::string& path) {
@@ -37,7 +38,9 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
                      (job.request.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
     options.covered_lo = job.plan.covered.lo;
     options.covered_hi = job.plan.covered.hi;
-    found.picture = pipeline::draw_preview(before, after, options);
+    // Ahead of the volume: a picture that cannot be written is known before there is a result.
+    pipeline::write_png(*arguments.preview, pipeline::draw_preview(before, after, options), arguments.force);
+    found.picture_written = true;
 }
 
 void warn(const ResampleArguments& arguments, const std::vector<std::string>& warnings) {
@@ -58,6 +61,9 @@ void announce(const ResampleArguments& arguments, const ResampleJob& job) {
         print(plan_report(job));
         if (arguments.explain) print("\n" + explanation(job));
         if (arguments.dry_run) print("\ndry run: no voxel was read and nothing was written\n");
+    }
+    if (arguments.dry_run && (arguments.preview || arguments.compare)) {
+        warn(arguments, {"--preview and --compare need voxels, which --dry-run does not read; they are left out"});
     }
     warn(arguments, job.warnings);  // below the table, where they are seen
 }
@@ -114,9 +120,13 @@ int run_resample_command(const ResampleArguments& arguments) {
         observer.inspect = [&](const io::NiftiImage& input, const io::NiftiHeader& header, const Volume& output) {
             inspect(arguments, job, input, header, output, found);
         };
-        result = run_resample(job, observer);
+        try {
+            result = run_resample(job, observer);
+        } catch (...) {
+            if (found.picture_written) std::remove(arguments.preview->c_str());
+            throw;
+        }
     }
-    if (found.picture) pipeline::write_png(*arguments.preview, *found.picture, arguments.force);
     conclude(arguments, job, result, found);
     return 0;
 }

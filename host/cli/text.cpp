@@ -21,6 +21,17 @@ std::string triple(const Extent& extent) {
     return fmt::format("{} x {} x {}", extent[0], extent[1], extent[2]);
 }
 
+std::string exact_number(double x) {
+    const std::string shortest = number(x);
+    // float32 headers make 1.9999999 of 2; anything farther away is another number.
+    if (std::fabs(std::stod(shortest) - x) <= 2e-7 * std::fabs(x)) return shortest;
+    return fmt::format("{:.7g}", x);
+}
+
+std::string exact_triple(const Vec3& values) {
+    return fmt::format("{} x {} x {}", exact_number(values[0]), exact_number(values[1]), exact_number(values[2]));
+}
+
 std::string triple(const Vec3& values) {
     return fmt::format("{} x {} x {}", number(values[0]), number(values[1]), number(values[2]));
 }
@@ -100,12 +111,13 @@ void print(const std::string& text) {
     }
 }
 
+// A standard error that is closed or full must not end a run that does its work.
 void print_error(const std::string& line) {
-    fmt::print(stderr, "revoxel: error: {}\n", printable(line));
+    std::fputs(("revoxel: error: " + printable(line) + "\n").c_str(), stderr);
 }
 
 void print_warning(const std::string& line) {
-    fmt::print(stderr, "revoxel: warning: {}\n", printable(line));
+    std::fputs(("revoxel: warning: " + printable(line) + "\n").c_str(), stderr);
 }
 
 }  // namespace revoxel::cli
