@@ -31,6 +31,9 @@ if(REVOXEL_SANITIZE)
     add_link_options(-fsanitize=${REVOXEL_SANITIZE})
 endif()
 if(REVOXEL_STATIC)
-    set(CMAKE_BUILD_RPATH "$ORIGIN")  # the shared libraries that are carried along lie beside the programs
+    # The shared libraries that are carried along lie beside the programs. The same list in the build tree and installed:
+    # where the two differ, CMake pads with empty entries, and an empty entry is the current folder.
+    set(CMAKE_INSTALL_RPATH "$ORIGIN")
+    set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
     target_link_options(revoxel_options INTERFACE -static-libstdc++ -static-libgcc)
 endif()
