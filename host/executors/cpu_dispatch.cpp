@@ -1,8 +1,10 @@
 // Chooses the set of inner loops at run time.
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "executors/cpu_kernels.hpp"
+#include "revoxel/error.hpp"
 
 namespace revoxel {
 
@@ -21,21 +23,41 @@ namespace {
 
 enum class Isa { portable, v3, v4 };
 
-Isa best_isa() {
 #ifdef REVOXEL_X86_ISAS
-    const char* wanted = std::getenv("REVOXEL_ISA");
-    const std::string_view limit = wanted ? wanted : "v4";
-    if (limit == "portable") return Isa::portable;
-    if (limit != "v3" && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-        return Isa::v4;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        return Isa::v3;
+/// Every feature of the level, not only those that the loops ask for: the compiler may use them all.
+bool runs_v3() {
+    const bool loops = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+#ifdef __clang__  // clang 14 does not know the names of the others
+    return loops;
+#else
+    return loops && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&
+           __builtin_cpu_supports("movbe");
 #endif
+}
+
+bool runs_v4() {
+    return runs_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
+Isa best_isa() {
+    const char* variable = std::getenv("REVOXEL_ISA");
+    const std::string_view cap = variable ? variable : "";
+    if (cap != "" && cap != "portable" && cap != "v3" && cap != "v4") {
+        throw Error(ErrorCode::usage,
+                    "the environment variable REVOXEL_ISA is '" + std::string(cap) + "'; expected portable, v3 or v4");
+    }
+    if (cap == "portable" || !runs_v3()) return Isa::portable;
+    if (cap == "v3" || !runs_v4()) return Isa::v3;
+    return Isa::v4;
+}
+#else
+Isa best_isa() {
     return Isa::portable;
 }
+#endif
 
 }  // namespace
 

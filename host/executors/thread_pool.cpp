@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 
 namespace revoxel {
 
@@ -34,7 +35,12 @@ int available_threads() {
 
 ThreadPool::ThreadPool(int threads) {
     const int total = threads > 0 ? threads : available_threads();
-    for (int t = 1; t < total; ++t) workers_.emplace_back([this, t] { work(t); });
+    workers_.reserve(static_cast<std::size_t>(total - 1));
+    try {
+        for (int t = 1; t < total; ++t) workers_.emplace_back([this, t] { work(t); });
+    } catch (const std::system_error&) {
+        // A limit on processes or memory: fewer threads do the same work.
+    }
 }
 
 ThreadPool::~ThreadPool() {

@@ -16,7 +16,8 @@ int available_threads();
 /// A fixed set of threads that share one loop at a time. One caller at a time.
 class ThreadPool {
 public:
-    /// threads <= 0: available_threads(). The caller of for_each is one of them.
+    /// threads <= 0: available_threads(). The caller of for_each is one of them. Where the system grants fewer threads,
+    /// the pool is smaller.
     explicit ThreadPool(int threads);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;

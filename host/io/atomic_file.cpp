@@ -8,7 +8,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <mutex>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "io/io_error.hpp"
@@ -34,6 +36,27 @@ std::string random_hidden_path(const std::string& folder) {
     return fmt::format("{}/.revoxel-{:08x}{:04x}.tmp", folder, random(), counter++ & 0xffffU);
 }
 
+// The hidden names that exist now, for remove_hidden_files().
+struct HiddenNames {
+    std::mutex mutex;
+    std::set<std::string> paths;
+};
+
+HiddenNames& hidden_names() {
+    static HiddenNames names;
+    return names;
+}
+
+void remember(const std::string& path) {
+    const std::lock_guard<std::mutex> lock(hidden_names().mutex);
+    hidden_names().paths.insert(path);
+}
+
+void forget(const std::string& path) {
+    const std::lock_guard<std::mutex> lock(hidden_names().mutex);
+    hidden_names().paths.erase(path);
+}
+
 // What to advise for the errors that writing meets most.
 std::string advice(int error) {
     switch (error) {
@@ -56,6 +79,11 @@ std::string advice(int error) {
 }
 
 }  // namespace
+
+void remove_hidden_files() noexcept {
+    const std::lock_guard<std::mutex> lock(hidden_names().mutex);
+    for (const std::string& path : hidden_names().paths) ::unlink(path.c_str());
+}
 
 void check_target(const std::string& path, bool overwrite) {
     const std::string folder = folder_of(path);
@@ -85,6 +113,9 @@ AtomicFile::AtomicFile(std::string path, bool overwrite)
     : path_(std::move(path)), folder_(folder_of(path_)), overwrite_(overwrite) {
     check_target(path_, overwrite_);
     if (!open_unnamed()) open_named();
+    struct stat replaced {};
+    // Where this is not possible the file stays as private as the umask makes it.
+    if (overwrite_ && ::stat(path_.c_str(), &replaced) == 0) (void)!::fchmod(fd_, replaced.st_mode & 07777);
 }
 
 AtomicFile::~AtomicFile() {
@@ -115,6 +146,7 @@ void AtomicFile::open_named() {
         hidden_.clear();
         fail_with_errno(path_, "the file cannot be created", errno);
     }
+    remember(hidden_);
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -148,6 +180,7 @@ void AtomicFile::give_hidden_name() {
         hidden_.clear();
         fail_with_errno(path_, "the finished file could not be given a name", errno);
     }
+    remember(hidden_);
 }
 
 // False when the name is taken.
@@ -194,6 +227,7 @@ void AtomicFile::publish() {
         fail_exists(path_);
     }
     published_ = true;
+    forget(hidden_);  // it is gone, or names the file that was replaced
     sync_folder();
 }
 
@@ -217,6 +251,7 @@ void AtomicFile::settle() noexcept {
 
 void AtomicFile::take_back() noexcept {
     if (hidden_.empty()) return;
+    forget(hidden_);
     if (exchanged_) ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE);
     const bool new_file_has_target_name = published_ && !exchanged_;
     ::unlink(new_file_has_target_name ? path_.c_str() : hidden_.c_str());

@@ -12,10 +12,14 @@ namespace revoxel::io {
 /// free or names a regular file that may be replaced.
 void check_target(const std::string& path, bool overwrite);
 
+/// Removes the hidden files of this process that have not got their names yet, as far as it has any. For a process that
+/// is about to end on a signal; not for a signal handler (it locks).
+void remove_hidden_files() noexcept;
+
 /// A file being written next to its target under no name (or a hidden one where the file system cannot do that). It
 /// gets its name in publish(); until settle() the destructor takes everything back, so that several files can be
 /// published together. A process that is killed leaves nothing behind, where the file system has unnamed files (ext4,
-/// xfs, btrfs, tmpfs). Every function throws Error(output).
+/// xfs, btrfs, tmpfs). A file that replaces another keeps its permissions. Every function throws Error(output).
 class AtomicFile {
 public:
     AtomicFile(std::string path, bool overwrite);

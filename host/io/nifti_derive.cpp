@@ -19,6 +19,8 @@ constexpr int kAligned = 2;  // NIFTI_XFORM_ALIGNED_ANAT
 constexpr std::int64_t kLargestNifti1Extent = 32767;
 // An index that maps within this of another maps to it.
 constexpr double kSameVoxel = 1e-4;
+// What float32 quaternions leave between a qform and the sform that it was made from, in voxels at the corners.
+constexpr double kQuaternionVoxels = 1e-3;
 constexpr double kDegreesPerRadian = 57.29577951308232;
 
 int datatype_for(DType dtype, int components) {
@@ -100,10 +102,47 @@ void update_slices(const NiftiHeader& input, const Affine& out_to_in, NiftiHeade
     header.slice_end = count - 1 - input.slice_start;
 }
 
+bool is_diagonal(const Affine& affine, const Extent& extent) {
+    Affine plain;
+    const Vec3 mm = spacing({extent, affine});
+    for (int i = 0; i < 3; ++i) {
+        plain(i, i) = mm[i];
+        plain(i, 3) = affine(i, 3);
+    }
+    return corner_distance(extent, plain, affine) <= kSameVoxel * *std::min_element(mm.begin(), mm.end());
+}
+
+// Without a form nobody knows which way the axes point, and readers differ: some put the first voxel at 0, some the
+// centre of the volume, some turn x round. So the output asserts no more than the input did, as long as pixdim can hold
+// its grid.
+void move_unknown_transform(NiftiHeader& header) {
+    const Affine& in_use = header.grid.affine;
+    if (!is_diagonal(in_use, header.grid.extent)) {
+        header.sform_code = header.qform_code = kAligned;
+        header.sform = header.qform = in_use;
+        header.source = TransformSource::sform;
+        header.warnings.push_back(
+            "the input has neither sform nor qform, and pixdim alone cannot hold the output grid; sform and qform are "
+            "written with code 2 (aligned), for an input whose axes point to R, A and S from a first voxel at the "
+            "origin; "
+            "check left and right");
+        return;
+    }
+    const Vec3 mm = spacing(header.grid);
+    double voxels = 0;
+    for (int i = 0; i < 3; ++i) voxels = std::max(voxels, std::abs(in_use(i, 3)) / mm[i]);
+    if (voxels <= kSameVoxel) return;
+    header.warnings.push_back(fmt::format(
+        "the input has neither sform nor qform, so the output has neither; its first voxel lies at {:.6g}, {:.6g}, "
+        "{:.6g} mm from the input's, which pixdim cannot say (--grid-policy first moves nothing)",
+        in_use(0, 3), in_use(1, 3), in_use(2, 3)));
+}
+
 // The transforms of the output before the question whether NIfTI can hold them.
 void move_transforms(const NiftiHeader& input, const Affine& out_to_in, NiftiHeader& header) {
+    if (input.source == TransformSource::pixdim) return move_unknown_transform(header);
     const Affine& in_use = header.grid.affine;
-    const bool same_world = input.form_disagreement_voxels <= kSameFormVoxels;
+    const bool same_world = input.form_disagreement_voxels <= kQuaternionVoxels;
     if (input.sform_code > 0) {
         const bool exact = input.source == TransformSource::sform || same_world;
         header.sform = exact ? in_use : input.sform * out_to_in;
@@ -112,19 +151,6 @@ void move_transforms(const NiftiHeader& input, const Affine& out_to_in, NiftiHea
         const bool exact = input.source == TransformSource::qform || same_world;
         header.qform = exact ? in_use : input.qform * out_to_in;
     }
-    if (input.source != TransformSource::pixdim) return;
-    Affine plain;
-    const Vec3 mm = spacing(header.grid);
-    for (int i = 0; i < 3; ++i) plain(i, i) = mm[i];
-    if (corner_distance(header.grid.extent, plain, in_use) <= kSameVoxel * *std::min_element(mm.begin(), mm.end()))
-        return;
-    header.sform_code = header.qform_code = kAligned;
-    header.sform = header.qform = in_use;
-    header.source = TransformSource::sform;
-    header.warnings.push_back(
-        "the input has neither sform nor qform, and pixdim alone cannot say where the output lies; sform and qform are "
-        "written "
-        "with code 2 (aligned), relative to the first voxel of the input");
 }
 
 // A qform is a rotation with voxel sizes: what is sheared goes to the sform alone.
@@ -202,7 +228,8 @@ NiftiHeader resampled_header(const NiftiHeader& input, const Grid& output, DType
     if (header.format == NiftiFormat::analyze75) header.format = NiftiFormat::nifti1;
     header.dtype = dtype;
     header.datatype = datatype_for(dtype, input.components);
-    if (!keep_scaling) {
+    const bool unusable = !std::isfinite(header.scl_slope) || !std::isfinite(header.scl_inter);
+    if (!keep_scaling || unusable) {
         header.scl_slope = 1.0;
         header.scl_inter = 0.0;
     }

@@ -140,9 +140,10 @@ void write_pair(const NiftiName& name, const NiftiHeader& header, const Volume& 
     OutputStream voxels(name.with_part(NiftiPart::image, name.gz), name.gz, options);
     OutputStream head(name.with_part(NiftiPart::header, name.gz), name.gz, options);
     head.write(encode_all_headers(header, true));
-    head.finish();
     write_voxels(voxels, volume, options.progress);
+    // Only now do the files get names of any kind: a run that is killed before leaves none.
     voxels.finish();
+    head.finish();
     // Whoever sees the new header finds the new voxels.
     voxels.file.publish();
     head.file.publish();

@@ -133,6 +133,18 @@ std::string fill_text(const ResampleJob& job) {
     return job.request.fill_minimum ? "the smallest value of the input" : fmt::format("{:g}", scaled_fill(job));
 }
 
+/// A spacing typed from a rounded display.
+void warn_of_almost_same(const ResampleJob& job, std::vector<std::string>& warnings) {
+    for (int a = 0; a < 3 && job.request.grid.spacing_mm; ++a) {
+        const double step = std::fabs(job.plan.axes[a].step), mm = spacing(job.input.grid)[a];
+        if (job.plan.axes[a].copied || std::fabs(step - 1.0) > 2e-3) continue;
+        warnings.push_back(
+            fmt::format("axis {}: {:.7g} mm is almost the input's {:.9g} mm, yet every voxel is interpolated; "
+                        "a spacing of 0 keeps the axis",
+                        "ijk"[a], mm * step, mm));
+    }
+}
+
 /// About output voxels that lie outside the input.
 void warn_of_fill(const ResampleJob& job, std::vector<std::string>& warnings) {
     const CommonField field(job.plan.output, job.plan.input);
@@ -148,15 +160,43 @@ void warn_of_fill(const ResampleJob& job, std::vector<std::string>& warnings) {
     // Nobody asked for the default to the last digit; rounding it to the next stored value is no news.
     const double tolerance =
         job.request.fill ? 1e-6 * std::max(1.0, std::fabs(wanted)) : 0.51 * std::fabs(job.output.slope());
-    if (std::fabs(fill.actual - wanted) <= tolerance) return;
+    const bool same = fill.actual == wanted || (std::isnan(fill.actual) && std::isnan(wanted));
+    if (same || std::fabs(fill.actual - wanted) <= tolerance) return;
     warnings.push_back(fmt::format("fill {:g} cannot be stored as {}{}; the file will say {:g}", wanted,
                                    name_of(job.output.dtype), job.output.scaled() ? " with the file's scaling" : "",
                                    fill.actual));
 }
 
-void warn_of_narrowing(const ResampleJob& job, const ValueRange& stored, std::vector<std::string>& warnings) {
+bool all_finite(const Volume& volume) {
+    return dispatch(volume.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const T* values = reinterpret_cast<const T*>(volume.data());
+        const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
+        return std::all_of(values, values + count, [](T v) { return std::isfinite(static_cast<double>(v)); });
+    });
+}
+
+/// The fill of 0 is water on a CT.
+void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std::vector<std::string>& warnings) {
+    if (job.request.fill || job.request.fill_minimum || job.request.labels) return;
+    const ValueRange range = scaled_range(stored, job.input.slope(), job.input.intercept());
+    if (!(range.min < -500.0)) return;
+    if (CommonField(job.plan.output, job.plan.input).count() == voxel_count(job.plan.output)) return;
+    warnings.push_back(fmt::format(
+        "voxels outside the input hold 0, but its values go down to {:g} (a CT?); --fill min or --fill -1000 means air",
+        range.min));
+}
+
+void warn_of_narrowing(const ResampleJob& job, const Volume& input, const ValueRange& stored,
+                       std::vector<std::string>& warnings) {
     const DType in = job.input.dtype, out = job.output.dtype;
     if (in == out || !is_integer(out)) return;
+    if (!is_integer(in) && !all_finite(input)) {
+        warnings.push_back(
+            fmt::format("the input has NaN or infinite values, which {} cannot hold: NaN becomes 0, "
+                        "infinity the type's largest or smallest value",
+                        name_of(out)));
+    }
     const ValueRange range = scaled_range(stored, job.plan.options.output_slope, job.plan.options.output_intercept);
     if (range.min < lowest_value(out) - 0.5 || range.max > highest_value(out) + 0.5) {
         warnings.push_back(fmt::format("values {:g} to {:g} do not fit {} ({:g} to {:g}) and are clipped to it",
@@ -195,17 +235,26 @@ StoredFill stored_fill(double scaled, DType dtype, double slope, double intercep
     return fill;
 }
 
-LabelEvidence label_evidence(const Volume& volume) {
+LabelEvidence label_evidence(const Volume& volume, double slope, double intercept) {
+    // Whole stored numbers stand for whole numbers when both of these are whole.
+    if (slope != std::rint(slope) || intercept != std::rint(intercept)) return {};
     const Extent n = volume.grid().extent;
     const std::int64_t slices = std::max<std::int64_t>(1, kSampleVoxels / (n[0] * n[1]));
     const std::int64_t skip = std::max<std::int64_t>(1, n[2] / slices);
     return dispatch(volume.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        const T* voxels = reinterpret_cast<const T*>(volume.data());
-        const LabelEvidence sample = evidence_of(voxels, n, volume.components(), skip);
-        // A sample of one value says nothing: small structures may lie between its slices.
-        const bool blank = sample.whole_numbers && sample.distinct < 2 && skip > 1;
-        return blank ? evidence_of(voxels, n, volume.components(), 1) : sample;
+        const std::int64_t frame = n[0] * n[1] * n[2] * volume.components();
+        LabelEvidence sample;
+        for (std::int64_t f = 0; f < volume.frames(); ++f) {
+            const T* voxels = reinterpret_cast<const T*>(volume.data()) + f * frame;
+            sample = evidence_of(voxels, n, volume.components(), skip);
+            // A sample of one value says nothing: small structures may lie between its slices.
+            if (sample.whole_numbers && sample.distinct < 2 && skip > 1) {
+                sample = evidence_of(voxels, n, volume.components(), 1);
+            }
+            if (!sample.whole_numbers || sample.distinct >= 2) break;
+        }
+        return sample;
     });
 }
 
@@ -221,6 +270,7 @@ std::vector<std::string> plan_warnings(const ResampleJob& job) {
         warnings.push_back(label_warning("the header says that this is a label map (intent code 1002)"));
     }
     warn_of_magnification(job, warnings);
+    warn_of_almost_same(job, warnings);
     warn_of_fill(job, warnings);
     return warnings;
 }
@@ -228,7 +278,7 @@ std::vector<std::string> plan_warnings(const ResampleJob& job) {
 std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& input, const ValueRange& input_range) {
     std::vector<std::string> warnings;
     if (interpolates(job) && !job.request.labels && job.input.intent_code != kIntentLabel && input.components() == 1) {
-        const LabelEvidence evidence = label_evidence(input);
+        const LabelEvidence evidence = label_evidence(input, job.input.slope(), job.input.intercept());
         if (looks_like_labels(evidence)) {
             warnings.push_back(label_warning(
                 fmt::format("the input looks like a label map ({} different whole numbers)", evidence.distinct)));
@@ -242,7 +292,8 @@ std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& in
         warnings.push_back(fmt::format("{} values up to {:g} are beyond 2^53 and are interpolated with 53 bits",
                                        name_of(input.dtype()), std::max(std::fabs(input_range.min), input_range.max)));
     }
-    warn_of_narrowing(job, input_range, warnings);
+    warn_of_narrowing(job, input, input_range, warnings);
+    warn_of_fill_in_range(job, input_range, warnings);
     return warnings;
 }
 

@@ -19,17 +19,18 @@ struct StoredFill {
 /// The fill of `scaled` units in a file of `dtype` whose stored values v stand for slope * v + intercept.
 StoredFill stored_fill(double scaled, DType dtype, double slope, double intercept);
 
-/// Facts of a label map, from a sample of at most about two million voxels of the first volume.
+/// Facts of a label map, from a sample of at most about two million voxels of the first volume that is not blank.
 struct LabelEvidence {
-    bool whole_numbers = false;
-    int distinct = 0;          ///< different values; counting stops beyond kMostLabels
-    double equal_mean = 0.0;   ///< share of neighbours that are equal, of the pairs that are not both background (the
-    double equal_least = 0.0;  ///< most frequent value): mean and least over the axes that have such pairs
+    bool whole_numbers = false;  ///< of the scaled values
+    int distinct = 0;            ///< different values; counting stops beyond kMostLabels
+    double equal_mean = 0.0;     ///< share of neighbours that are equal, of the pairs that are not both background (the
+    double equal_least = 0.0;    ///< most frequent value): mean and least over the axes that have such pairs
 };
 
 inline constexpr int kMostLabels = 1024;
 
-LabelEvidence label_evidence(const Volume& volume);
+/// The values are slope * stored + intercept: an image of few levels that stand for 0.37 and 0.74 is no label map.
+LabelEvidence label_evidence(const Volume& volume, double slope = 1.0, double intercept = 0.0);
 
 /// True for what is most likely a label map: whole numbers, and either very few values, or regions of equal value.
 ///

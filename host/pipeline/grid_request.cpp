@@ -53,7 +53,7 @@ double iso_spacing(const std::string& iso, const Vec3& s, int axes) {
     const auto [end, error] = std::from_chars(iso.data(), iso.data() + iso.size(), value);
     if (error != std::errc{} || end != iso.data() + iso.size() || !(value > 0.0) || !std::isfinite(value)) {
         throw Error(ErrorCode::usage,
-                    fmt::format("iso '{}' is neither min, max, geomean nor a spacing in mm above 0", iso));
+                    fmt::format("--iso '{}' is neither min, max, geomean nor a spacing in mm above 0", iso));
     }
     return value;
 }

@@ -4,8 +4,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <thread>
 #include <vector>
+
+#include "executors/thread_pool.hpp"
 
 namespace revoxel::pipeline {
 namespace {
@@ -57,17 +58,14 @@ ValueRange stored_range(const Volume& volume, int threads) {
         const T* values = reinterpret_cast<const T*>(volume.data());
         const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
         constexpr std::int64_t kWorthAThread = 1 << 20;
-        const std::int64_t cores = threads > 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+        const std::int64_t cores = threads > 0 ? threads : available_threads();
         const std::int64_t parts = std::clamp<std::int64_t>(count / kWorthAThread, 1, cores);
         std::vector<Extremes<T>> found(static_cast<std::size_t>(parts));
-        const auto work = [&](std::int64_t part) {
+        ThreadPool pool(static_cast<int>(parts));
+        pool.for_each(parts, [&](std::int64_t part, int) {
             const std::int64_t lo = count * part / parts, hi = count * (part + 1) / parts;
             found[static_cast<std::size_t>(part)] = extremes_of(values + lo, hi - lo);
-        };
-        std::vector<std::jthread> helpers;
-        for (std::int64_t part = 1; part < parts; ++part) helpers.emplace_back(work, part);
-        work(0);
-        helpers.clear();
+        });
         Extremes<T> all;
         for (const Extremes<T>& part : found) {
             if (!part.any) continue;

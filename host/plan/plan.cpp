@@ -221,6 +221,13 @@ Box3 gather_input(const AffineGather& gather, const Box3& box) {
 Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options) {
     voxel_count(input);
     voxel_count(output);
+    for (const Grid* grid : {&input, &output}) {
+        const std::int64_t longest = *std::max_element(grid->extent.begin(), grid->extent.end());
+        if (longest > INT32_MAX) {  // executors index an axis with 32 bits
+            throw Error(ErrorCode::input,
+                        fmt::format("an axis of {} voxels cannot be resampled; expected fewer than 2^31", longest));
+        }
+    }
     if (options.kernel == Kernel::nearest && options.antialias == Antialias::stretch) {
         throw Error(ErrorCode::usage,
                     "kernel nearest picks one voxel and cannot be widened against aliasing; choose linear, "

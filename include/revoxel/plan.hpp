@@ -31,7 +31,7 @@ enum class Kernel {
 enum class Antialias {
     automatic,  ///< stretch on the axes that are down-sampled; none for nearest
     none,
-    stretch,  ///< the kernel, widened by the step and renormalised (Pillow, torch, JAX)
+    stretch,  ///< the kernel, widened by the step; keeps constants and ramps (docs/conventions.md)
 };
 
 /// The type in which weights are applied: f64 when input or output is float64 or an integer of 32 bits or more.

@@ -241,15 +241,25 @@ Oracle::Row Oracle::make_row(int axis, double c, double k) const {
                 w[i] += b * coefficients_[axis][static_cast<std::size_t>(j + kPad) * w.size() + i];
         }
     } else {
+        // Sums to one; a stretched kernel also has its centre of gravity at c: h + |h| (p + q d), where p and q follow
+        // by Gauss' elimination from sum of changes = 0 and first moment = 0.
         const double reach = support_radius(kernel_) * k;
-        double sum = 0.0;
+        const auto begin = static_cast<std::int64_t>(std::ceil(c - reach));
         const auto last = static_cast<std::int64_t>(std::floor(c + reach));
-        for (auto j = static_cast<std::int64_t>(std::ceil(c - reach)); j <= last; ++j) {
-            const double h = kernel_value(kernel_, (static_cast<double>(j) - c) / k);
-            w[static_cast<std::size_t>(clamp_index(j, n))] += h;
+        const auto h_at = [&](std::int64_t j) { return kernel_value(kernel_, (static_cast<double>(j) - c) / k); };
+        double sum = 0.0, moment = 0.0, size[3] = {0, 0, 0};
+        for (std::int64_t j = begin; j <= last; ++j) {
+            const double h = h_at(j), d = static_cast<double>(j) - c;
             sum += h;
+            moment += h * d;
+            for (int power = 0; power < 3; ++power) size[power] += std::abs(h) * std::pow(d, power);
         }
-        for (double& x : w) x /= sum;
+        const double factor = size[1] / size[0];
+        const double q = k > 1.0 ? -moment / (size[2] - factor * size[1]) : 0.0, p = -q * factor;
+        for (std::int64_t j = begin; j <= last; ++j) {
+            const double h = h_at(j), d = static_cast<double>(j) - c;
+            w[static_cast<std::size_t>(clamp_index(j, n))] += (h + std::abs(h) * (p + q * d)) / sum;
+        }
     }
     Row row;
     std::size_t lo = 0, hi = w.size();

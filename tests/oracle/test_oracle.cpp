@@ -174,9 +174,30 @@ TEST(Oracle, StretchedDeltaGivesTheWidenedKernel) {
         EXPECT_NEAR(oracle.stretch()[0], k, 1e-12);
         for (std::int64_t o = 0; o < 40; ++o) {
             const double c = 50.2 + k * static_cast<double>(o);
-            double sum = 0.0;
-            for (int j = -200; j <= 400; ++j) sum += kernel_value(kernel, (j - c) / k);
-            EXPECT_NEAR(oracle.value({o, 0, 0}), kernel_value(kernel, (100 - c) / k) / sum, 1e-13) << name_of(kernel);
+            // h + |h| (p + q d), sum and first moment by Cramer's rule.
+            double m0 = 0.0, m1 = 0.0, s0 = 0.0, s1 = 0.0, s2 = 0.0;
+            for (int j = -200; j <= 400; ++j) {
+                const double h = kernel_value(kernel, (j - c) / k), d = j - c;
+                m0 += h, m1 += h * d, s0 += std::abs(h), s1 += std::abs(h) * d, s2 += std::abs(h) * d * d;
+            }
+            const double p = m1 * s1 / (s0 * s2 - s1 * s1), q = -m1 * s0 / (s0 * s2 - s1 * s1);
+            const double h = kernel_value(kernel, (100 - c) / k);
+            EXPECT_NEAR(oracle.value({o, 0, 0}), (h + std::abs(h) * (p + q * (100 - c))) / m0, 1e-13)
+                << name_of(kernel);
+        }
+    }
+}
+
+TEST(Oracle, StretchedKernelsKeepRamps) {
+    std::vector<double> ramp(201);
+    for (std::size_t i = 0; i < ramp.size(); ++i) ramp[i] = 0.5 * static_cast<double>(i) - 30;
+    for (Kernel kernel : kSmooth) {
+        for (double k : {1.2, 1.7, 2.5}) {
+            const Oracle oracle(line_grid(201, 1, 0), line_grid(9, k, 95.3), kernel, true, ramp);
+            for (std::int64_t o = 0; o < 9; ++o) {
+                const double c = 95.3 + k * static_cast<double>(o);
+                EXPECT_NEAR(oracle.value({o, 0, 0}), 0.5 * c - 30, 1e-11) << name_of(kernel) << " " << k;
+            }
         }
     }
 }

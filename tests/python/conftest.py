@@ -21,6 +21,11 @@ def shared_data_folder():
     return Path(os.environ.get("REVOXEL_TEST_SHARED_DATA", REPOSITORY.parent / "shared/data"))
 
 
+def shipped_data_folder():
+    """The scans that are in the repository."""
+    return Path(os.environ.get("REVOXEL_TEST_DATA", REPOSITORY / "tests/data"))
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     folder = shared_data_folder()

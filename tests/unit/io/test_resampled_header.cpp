@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "revoxel/nifti.hpp"
@@ -183,16 +184,39 @@ TEST_F(ResampledHeader, WithoutFormsPixdimAloneStaysAlone) {
     EXPECT_EQ(written(header).grid.affine, scaled(1, 1, 1));
     const Grid moved{{20, 24, 42}, shifted(-0.5, -0.5, -1) * scaled(1, 1, 1)};
     header = resampled(moved);
+    EXPECT_EQ(header.sform_code, 0);
+    EXPECT_EQ(header.qform_code, 0);
+    EXPECT_WARNING(header, "first voxel lies at -0.5, -0.5, -1 mm from the input's");
+    EXPECT_EQ(written(header).grid.affine, scaled(1, 1, 1));
+    Grid flipped = moved;
+    flipped.affine(0, 0) = -1;
+    header = resampled(flipped);
     EXPECT_EQ(header.sform_code, 2);
     EXPECT_EQ(header.qform_code, 2);
-    EXPECT_WARNING(header, "neither sform nor qform");
+    EXPECT_WARNING(header, "check left and right");
     for (const bool prefer_qform : {false, true})
-        expect_near(written(header, prefer_qform).grid.affine, moved.affine, 1e-6);
+        expect_near(written(header, prefer_qform).grid.affine, flipped.affine, 1e-6);
     Grid sheared = moved;
     sheared.affine(0, 1) = 0.3;
     header = resampled(sheared);
     EXPECT_EQ(header.qform_code, 0);
     EXPECT_EQ(written(header).grid.affine(0, 1), 0.3f);
+}
+
+TEST_F(ResampledHeader, FormsThatDifferByLessThanAWarningStillBothStayTrue) {
+    const Affine q = shifted(0.09, 0, 0);
+    set_forms(1, {}, 1, q);
+    const auto header = resampled({{5, 6, 7}, scaled(2, 2, 2)});
+    expect_near(header.qform, q * scaled(2, 2, 2), 1e-12);
+    EXPECT_EQ(header.sform, scaled(2, 2, 2));
+}
+
+TEST_F(ResampledHeader, ScalingThatIsNotFiniteIsNotPassedOn) {
+    input_.scl_slope = 2;
+    input_.scl_inter = std::numeric_limits<double>::quiet_NaN();
+    const auto header = io::resampled_header(input_, input_.grid, DType::int16, true, "");
+    EXPECT_EQ(header.scl_slope, 1);
+    EXPECT_EQ(header.scl_inter, 0);
 }
 
 TEST_F(ResampledHeader, RankGrowsWithTheGrid) {

@@ -86,6 +86,18 @@ TEST_F(Write, TheFileHasTheModeOfAnyNewFile) {
     EXPECT_EQ(info.st_mode & 0777, 0640u);
 }
 
+TEST_F(Write, AReplacedFileKeepsItsPermissions) {
+    const std::string path = folder_ / "a.nii";
+    io::write_nifti(path, image_.header, image_.volume);
+    ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+    io::NiftiWriteOptions options;
+    options.overwrite = true;
+    io::write_nifti(path, image_.header, image_.volume, options);
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
 TEST_F(Write, DoesNotReplaceUnlessTold) {
     const Bytes old = to_bytes("precious");
     for (const char* name : {"a.nii", "b.hdr", "b.img"}) {
