@@ -51,7 +51,7 @@ std::string detail(const Shown& file) {
         {"format",
          fmt::format("{}{}, {}-endian", name_of(h.format), h.pair ? " pair" : "", h.big_endian ? "big" : "little")},
         {"extent", dims_text(h) + " voxels"},
-        {"spacing (mm)", exact_triple(s)},
+        {"spacing (mm)", spacing_text(s)},
         {"spacing (um)", fmt::format("{:.6g} x {:.6g} x {:.6g}", s[0] * 1e3, s[1] * 1e3, s[2] * 1e3)},
         {"size (mm)", triple(fov(h.grid))},
         {"orientation", orientation_text(h.grid.affine)},
@@ -83,7 +83,7 @@ std::string summary(const std::vector<Shown>& files) {
     std::vector<std::vector<std::string>> rows{{"extent", "spacing (mm)", "axes", "type", "memory", "file"}};
     for (const Shown& file : files) {
         const io::NiftiHeader& h = file.header;
-        rows.push_back({dims_text(h), exact_triple(spacing(h.grid)), orientation_code(h.grid.affine), voxel_text(h),
+        rows.push_back({dims_text(h), spacing_text(spacing(h.grid)), orientation_code(h.grid.affine), voxel_text(h),
                         bytes(pipeline::volume_bytes(h)), printable(file.path)});
     }
     return table(rows);

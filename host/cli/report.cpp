@@ -153,7 +153,7 @@ std::string plan_report(const ResampleJob& job) {
     std::vector<std::vector<std::string>> rows{
         {"", "before", "after"},
         {"extent (voxels)", triple(in.grid.extent), triple(out.grid.extent)},
-        {"spacing (mm)", exact_triple(spacing(in.grid)), exact_triple(spacing(out.grid))},
+        {"spacing (mm)", spacing_text(spacing(in.grid)), spacing_text(spacing(out.grid))},
         {"spacing (um)", triple_um(spacing(in.grid)), triple_um(spacing(out.grid))},
         {"size (mm)", triple(fov(in.grid)), triple(fov(out.grid))},
         {"orientation", orientation_text(in.grid.affine), orientation_text(out.grid.affine)},

@@ -21,15 +21,8 @@ std::string triple(const Extent& extent) {
     return fmt::format("{} x {} x {}", extent[0], extent[1], extent[2]);
 }
 
-std::string exact_number(double x) {
-    const std::string shortest = number(x);
-    // float32 headers make 1.9999999 of 2; anything farther away is another number.
-    if (std::fabs(std::stod(shortest) - x) <= 2e-7 * std::fabs(x)) return shortest;
-    return fmt::format("{:.7g}", x);
-}
-
-std::string exact_triple(const Vec3& values) {
-    return fmt::format("{} x {} x {}", exact_number(values[0]), exact_number(values[1]), exact_number(values[2]));
+std::string spacing_text(const Vec3& mm) {
+    return fmt::format("{:.6g} x {:.6g} x {:.6g}", mm[0], mm[1], mm[2]);
 }
 
 std::string triple(const Vec3& values) {

@@ -14,10 +14,8 @@ std::string number(double x);
 /// "512 x 512 x 41"
 std::string triple(const Extent& extent);
 std::string triple(const Vec3& values);
-/// As number() and triple() where that is the number to float32 precision, else with seven digits: what is printed can
-/// be typed as a --spacing and keeps every voxel.
-std::string exact_number(double x);
-std::string exact_triple(const Vec3& values);
+/// mm with six digits: what with_spacing() takes for the same spacing, so that it can be typed as a --spacing.
+std::string spacing_text(const Vec3& mm);
 /// "21.5 MB": powers of ten.
 std::string bytes(std::int64_t count);
 /// "1 234 567"

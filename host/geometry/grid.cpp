@@ -31,8 +31,9 @@ double count_tolerance(double voxels) {
 /// More voxels along one axis than any volume has; tap tables of such an axis would fill the memory.
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 24;
 
-/// Moves less than this, in voxels, are no moves.
-constexpr double kSameGridVoxels = 1e-4;
+/// A spacing asked for to within this of the one that is there is the one that is there: six digits of a display, or a
+/// float32 header's 0.69999997 for 0.7.
+constexpr double kSameSpacing = 1e-5;
 
 struct AxisMap {
     std::int64_t count = 1;
@@ -138,14 +139,14 @@ Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy, 
     const Vec3 current = spacing(input);
     std::array<AxisMap, 3> maps;
     for (int d = 0; d < 3; ++d) {
-        const double t = spacing_mm[d], n = static_cast<double>(input.extent[d]);
+        const double t = spacing_mm[d];
         if (!(t >= 0.0) || !std::isfinite(t)) {
             throw Error(ErrorCode::usage,
                         fmt::format("a spacing of {:g} mm is not possible; expected a number above 0, or "
                                     "0 to keep the axis",
                                     t));
         }
-        const bool kept = t == 0.0 || std::fabs(t / current[d] - 1.0) * n < kSameGridVoxels;
+        const bool kept = t == 0.0 || std::fabs(t / current[d] - 1.0) <= kSameSpacing;
         if (kept) {
             maps[d] = {input.extent[d], 1.0, 0.0};
         } else {

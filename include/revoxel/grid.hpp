@@ -82,8 +82,8 @@ CountRule count_rule_from_name(const std::string& name);    ///< Error(usage) li
 std::int64_t resampled_count(std::int64_t n, double s, double t, CountRule rule);
 
 /// The grid of `input` at another spacing (mm per axis; 0 keeps an axis as it is). Spacing is exact for centre and
-/// first; for edges and ends it is what the count allows. An axis whose spacing differs by less than would move any
-/// voxel by 1e-4 voxel is kept bit for bit. Throws Error(usage) on a negative or non-finite spacing, and for ends on an
+/// first; for edges and ends it is what the count allows. An axis that is asked for its own spacing to within 1e-5 of
+/// it (six digits) is kept bit for bit. Throws Error(usage) on a negative or non-finite spacing, and for ends on an
 /// axis of one voxel that would get more.
 Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy = GridPolicy::centre,
                   CountRule rule = CountRule::ceil);

@@ -58,8 +58,8 @@ def test_the_table_is_complete(edge):
 
 
 def raw_volume(path):
-    """(values as [i, j, k, frame, component], affine, header): by hand, because nibabel reshapes FreeSurfer's overlays
-    and flips what has no transform, where the standard says world = pixdim times index."""
+    """(values as [i, j, k, frame, component], affine, header): by hand, because nibabel reshapes FreeSurfer's overlays.
+    A header without forms has no origin and no direction; here its volume is centred on 0, axes positive."""
     image = nib.load(path)
     header = image.header
     dim = np.asarray(header["dim"], np.int64)
@@ -80,6 +80,7 @@ def raw_volume(path):
     affine = image.affine
     if header["qform_code"] == 0 and header["sform_code"] == 0:
         affine = np.diag([*np.abs(np.asarray(header["pixdim"][1:4], float)), 1.0])
+        affine[:3, 3] = -0.5 * (np.array(shape[:3]) - 1) * np.diag(affine)[:3]
     return data, affine, header
 
 
@@ -103,6 +104,8 @@ def test_resampled_rightly(name, edge, resample, tmp_path):
     result, out_affine, out_header = raw_volume(out)
     assert result.shape[:3] == tuple(size)
     assert result.shape[3:] == data.shape[3:]
+    for code in ("qform_code", "sform_code"):
+        assert out_header[code] == header[code]
     assert out_header.get_data_dtype().newbyteorder("=") == header.get_data_dtype().newbyteorder("=")
     # Edges in index space, and the header must say the same: both faces of the field of view stay where they were.
     ratio = [a / b for a, b in zip(n, size)]
