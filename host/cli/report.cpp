@@ -84,8 +84,10 @@ std::string facts_text(const ResampleJob& job) {
                 : "";
         rows.push_back({axis, counts + axis_text(plan, a)});
     }
-    rows.push_back({"kernel", fmt::format("{}, computed in {}", kernel_text(plan.options),
-                                          plan.compute == ComputeType::f32 ? "float32" : "float64")});
+    const char* computed = plan.is_copy()                     ? "voxels are copied, none is computed"
+                           : plan.compute == ComputeType::f32 ? "computed in float32"
+                                                              : "computed in float64";
+    rows.push_back({"kernel", fmt::format("{}, {}", kernel_text(plan.options), computed)});
     rows.push_back({"antialias", antialias_text(plan)});
     rows.push_back({"boundary", fmt::format("edge; fill {} outside the input", fill_text(job))});
     rows.push_back({"grid", grid_text(job)});

@@ -9,6 +9,7 @@
 #include "cli/report.hpp"
 #include "cli/text.hpp"
 #include "pipeline/checks.hpp"
+#include "pipeline/memory.hpp"
 #include "pipeline/preview.hpp"
 #include "revoxel/error.hpp"
 
@@ -100,7 +101,11 @@ void conclude(const ResampleArguments& arguments, const ResampleJob& job, const 
 
 int run_resample_command(const ResampleArguments& arguments) {
     const ResampleRequest request = request_from(arguments);
-    const ResampleJob job = plan_resample(request);
+    ResampleJob job = plan_resample(request);
+    if (arguments.dry_run) {  // a run says so as its error
+        const std::string shortage = pipeline::memory_shortage(job);
+        if (!shortage.empty()) job.warnings.push_back(shortage);
+    }
     if (arguments.preview) pipeline::check_picture_path(*arguments.preview, arguments.force);
     announce(arguments, job);
     if (arguments.dry_run) {

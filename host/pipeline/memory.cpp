@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <sys/sysinfo.h>
 
+#include <algorithm>
+#include <fstream>
+#include <limits>
+
 #include "revoxel/error.hpp"
 
 namespace revoxel::pipeline {
@@ -18,14 +22,41 @@ std::int64_t volume_bytes(const io::NiftiHeader& header) {
     return bytes;
 }
 
-std::string memory_shortage(const ResampleJob& job) {
+namespace {
+
+/// The array that a gather reads, where passes make one; all other scratch is small.
+double workspace_bytes(const Plan& plan) {
+    if (plan.stages.size() < 2) return 0.0;
+    const auto* gather = std::get_if<AffineGather>(&plan.stages.back());
+    if (gather == nullptr) return 0.0;
+    const Extent& n = gather->extent;
+    return static_cast<double>(n[0]) * static_cast<double>(n[1]) * static_cast<double>(n[2]) *
+           (plan.compute == ComputeType::f32 ? 4.0 : 8.0);
+}
+
+/// RAM and swap, or what a container is limited to.
+double available_bytes() {
+    double have = std::numeric_limits<double>::infinity();
     struct sysinfo info {};
-    if (::sysinfo(&info) != 0) return {};
-    const double have = (static_cast<double>(info.totalram) + static_cast<double>(info.totalswap)) * info.mem_unit;
-    const double need = static_cast<double>(volume_bytes(job.input)) + static_cast<double>(volume_bytes(job.output));
+    if (::sysinfo(&info) == 0) {
+        have = (static_cast<double>(info.totalram) + static_cast<double>(info.totalswap)) * info.mem_unit;
+    }
+    for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+        double limit = 0.0;
+        if (std::ifstream(path) >> limit && limit > 0.0) have = std::min(have, limit);  // "max" is no number
+    }
+    return have;
+}
+
+}  // namespace
+
+std::string memory_shortage(const ResampleJob& job) {
+    const double have = available_bytes();
+    const double need = static_cast<double>(volume_bytes(job.input)) + static_cast<double>(volume_bytes(job.output)) +
+                        workspace_bytes(job.plan);
     if (need <= have) return {};
-    return fmt::format("input and output need {:.1f} GB of memory, this machine has {:.1f} GB; ask for a coarser grid",
-                       need / 1e9, have / 1e9);
+    return fmt::format("this needs {:.4g} GB of memory, there are {:.4g} GB; ask for a coarser grid", need / 1e9,
+                       have / 1e9);
 }
 
 }  // namespace revoxel::pipeline

@@ -8,7 +8,6 @@
 #include "pipeline/checks.hpp"
 #include "pipeline/field_of_view.hpp"
 #include "pipeline/grid_request.hpp"
-#include "pipeline/memory.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/resample.hpp"
 #include "revoxel/version.hpp"
@@ -138,7 +137,6 @@ ResampleJob plan_resample(const ResampleRequest& request) {
     job.warnings.insert(job.warnings.end(), chosen.warnings.begin(), chosen.warnings.end());
     job.warnings.insert(job.warnings.end(), job.output.warnings.begin(), job.output.warnings.end());
     for (std::string& warning : plan_warnings(job)) job.warnings.push_back(std::move(warning));
-    if (std::string warning = memory_shortage(job); !warning.empty()) job.warnings.push_back(std::move(warning));
     return job;
 }
 
