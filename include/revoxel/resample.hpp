@@ -75,8 +75,8 @@ struct ValueRange {
 
 struct ResampleResult {
     double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds
-    double check_s = 0;  ///< seconds for the value ranges and for what the warnings below rest on
-    std::string backend;                                            ///< name() of the executor
+    double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
+    std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
     ValueRange input_range{}, output_range{};
     std::int64_t output_file_bytes = 0;
