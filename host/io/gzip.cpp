@@ -58,9 +58,9 @@ GzipReader::GzipReader(std::string path, Source source)
     : path_(std::move(path)),
       source_(std::move(source)),
       state_(std::make_unique<inflate_state>()),
+      header_(std::make_unique<isal_gzip_header>()),
       buffer_(kRawBufferBytes) {
     isal_inflate_init(state_.get());
-    state_->crc_flag = ISAL_GZIP;
 }
 
 GzipReader::~GzipReader() = default;
@@ -83,7 +83,7 @@ bool GzipReader::begin_next_member() {
     const auto* next = reinterpret_cast<const std::byte*>(state_->next_in);
     if (looks_like_gzip({next, state_->avail_in})) {
         isal_inflate_reset(state_.get());
-        state_->crc_flag = ISAL_GZIP;
+        in_member_ = false;
         return true;
     }
     trailing_bytes_ = state_->avail_in;
@@ -93,6 +93,19 @@ bool GzipReader::begin_next_member() {
         state_->avail_in = 0;
     }
     return false;
+}
+
+// isal_inflate() would read the header too, but forgets its flags where the input ends inside it. False when the source
+// ends inside it.
+bool GzipReader::read_header() {
+    *header_ = {};
+    isal_gzip_header_init(header_.get());
+    int code = isal_read_gzip_header(state_.get(), header_.get());
+    while (code == ISAL_END_INPUT && refill()) code = isal_read_gzip_header(state_.get(), header_.get());
+    if (code == ISAL_END_INPUT) return false;
+    if (code != ISAL_DECOMP_OK) fail_damaged(code);
+    state_->crc_flag = ISAL_GZIP_NO_HDR_VER;  // what follows is deflate data and a checksum to verify
+    return in_member_ = true;
 }
 
 void GzipReader::fail_damaged(int code) const {
@@ -111,6 +124,10 @@ std::size_t GzipReader::read(std::span<std::byte> out) {
     while (done < out.size() && !ended_) {
         if (state_->block_state == ISAL_BLOCK_FINISH && !begin_next_member()) {
             ended_ = true;
+            break;
+        }
+        if (!in_member_ && !read_header()) {
+            ended_ = truncated_ = true;
             break;
         }
         if (state_->avail_in == 0) refill();

@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
-struct inflate_state;  // ISA-L
-struct isal_zstream;   // ISA-L
+struct inflate_state;
+struct isal_gzip_header;  // ISA-L
+struct isal_zstream;      // ISA-L
 
 namespace revoxel::io {
 
@@ -47,15 +48,18 @@ public:
 private:
     bool refill();
     bool begin_next_member();
+    bool read_header();
     [[noreturn]] void fail_damaged(int code) const;
 
     std::string path_;
     Source source_;
     std::unique_ptr<inflate_state> state_;
+    std::unique_ptr<isal_gzip_header> header_;
     std::vector<std::byte> buffer_;
     std::int64_t raw_bytes_ = 0;  // taken from the source so far
     std::int64_t trailing_bytes_ = 0;
     bool source_ended_ = false;
+    bool in_member_ = false;  // its header has been read
     bool ended_ = false;
     bool truncated_ = false;
 };

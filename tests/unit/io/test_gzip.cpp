@@ -137,6 +137,12 @@ TEST(GzipReader, HeadersWithNameCommentAndExtraField) {
           to_bytes(std::string("comment\0", 8)) + Bytes(plain.begin() + 10, plain.end());
     for (const std::size_t step : {std::size_t{1}, std::size_t{5}, raw.size()})
         EXPECT_EQ(read_all(raw, step, 1000), data);
+    // A header longer than the reader's buffer.
+    Bytes longer(plain.begin(), plain.begin() + 10);
+    longer[3] = std::byte{8 + 16};
+    longer = longer + to_bytes(std::string("name.nii\0", 9)) + to_bytes(std::string(300'000, 'c') + '\0') +
+             Bytes(plain.begin() + 10, plain.end());
+    EXPECT_EQ(read_all(longer, longer.size(), 1000), data);
 }
 
 TEST(GzipWriter, AnyStepsGiveOneMemberThatZlibReads) {
