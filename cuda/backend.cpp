@@ -10,7 +10,7 @@ bool compiled_in() noexcept {
 }
 
 std::string description() {
-    std::string text = "CUDA " + to_string(runtime_version());
+    std::string text = "toolkit " + to_string(runtime_version());
     const std::vector<DeviceInfo> found = devices();
     if (found.empty()) return text + ", no device found";
     for (const DeviceInfo& device : found) text += ", " + device.name;
