@@ -115,6 +115,8 @@ const char* name_of(Antialias antialias) noexcept;
 const char* name_of(Clip clip) noexcept;
 const char* name_of(Rounding rounding) noexcept;
 const char* name_of(ComputeType type) noexcept;
+std::string names_of(const PerAxis<Kernel>& kernels);  ///< one name, or three: "linear/linear/nearest"
+std::string names_of(const PerAxis<Antialias>& modes);
 Kernel kernel_from_name(const std::string& name);  ///< also "quadratic"; Error(usage) lists the names
 Boundary boundary_from_name(const std::string& name);
 Outside outside_from_name(const std::string& name);
@@ -133,11 +135,11 @@ struct Box3 {
 };
 
 /// The weights of one axis. Output o is the sum over t < count[o], in this order, of
-/// weight[o * stride + t] * input[first[o] + t], plus bias[o]; every index read is inside [0, n_in), after it has been
-/// wrapped into it where `wraps`.
-/// Weights are exact in the compute type, and a row's sum is exactly 1 there in any order of addition, with the share
-/// of a constant boundary counted in (docs/conventions.md); not for unnormalised kernels. The weights of label plans are
-/// multiples of 2^-20 and their sum is free. Rows outside the covered box have count 0 and are filled.
+/// weight[o * stride + t] * input[first[o] + t], plus bias[o] * outside_value; every index read is inside [0, n_in),
+/// after it has been wrapped into it where `wraps`. Weights are exact in the compute type, and a row's sum is exactly 1
+/// there in any order of addition, with the share of a constant boundary counted in (docs/conventions.md); not for
+/// unnormalised kernels. The weights of label plans are multiples of 2^-20 and their sum is free. Rows outside the
+/// covered box have count 0 and are filled.
 struct TapTable {
     std::int64_t n_in = 0;
     std::int64_t n_out = 0;
@@ -146,7 +148,8 @@ struct TapTable {
     std::vector<std::int64_t> first;
     std::vector<std::int32_t> count;
     std::vector<double> weight;
-    std::vector<double> bias;  ///< what a constant boundary adds; empty where it adds nothing
+    std::vector<double> bias;    ///< weight of a constant boundary; empty where there is none
+    double outside_value = 0.0;  ///< what a constant boundary holds
 
     /// Every row is empty or one tap of weight 1: the pass moves values and computes none.
     bool is_copy() const;
@@ -211,11 +214,12 @@ struct PlanOptions {
 
 /// What make_plan decided about one output axis, for the report.
 struct AxisSummary {
-    int input_axis = 0;        ///< the input axis it comes from; on the gather route the nearest one
-    double step = 1.0;         ///< input voxels per output voxel, signed; on the gather route the norm of the input row
-    double offset = 0.0;       ///< continuous input index at output index 0; separable route only
-    bool copied = false;       ///< values move, none is computed
-    bool antialiased = false;  ///< widened by |step|
+    int input_axis = 0;   ///< the input axis it comes from; on the gather route the nearest one
+    double step = 1.0;    ///< input voxels per output voxel, signed; on the gather route the norm of the input row
+    double offset = 0.0;  ///< continuous input index at output index -first_output; separable route only
+    std::int64_t first_output = 0;  ///< of a cut plan: where it begins; separable route only
+    bool copied = false;            ///< values move, none is computed
+    bool antialiased = false;       ///< widened by |step|
 };
 
 struct Plan {
@@ -237,7 +241,8 @@ struct Plan {
     bool is_copy() const;
     /// The input voxels that the output voxels of `box` depend on. Empty when they are all fill.
     Box3 input_box(const Box3& box) const;
-    /// The plan of the output voxels of `box` (inside the output), bit for bit the same values. It reads the whole input.
+    /// The plan of the output voxels of `box` (inside the output), bit for bit the same values. It reads the whole
+    /// input.
     Plan cropped(const Box3& box) const;
     /// The plan as text, one fact a line, stable across machines: what --explain prints.
     std::string describe() const;
