@@ -38,11 +38,16 @@ void add_grid_options(CLI::App& app, ResampleArguments& a) {
     option(app, ways, "--like", a.like, "FILE", "the grid of another NIfTI file, however it lies");
 
     const char* details = "How the grid follows";
-    option(app, details, "--grid-policy", a.grid_policy, "centre|edges|first|ends",
-           "what stays in place: the centre, the outer edges, the first voxel, or the first and last voxels",
-           "centre; edges with --size");
-    option(app, details, "--round", a.round, "ceil|floor|round|even",
-           "how a voxel count that is no whole number is rounded", "ceil");
+    option(
+        app, details, "--grid-policy", a.grid_policy, "centre|edges|first|ends|half|fsl",
+        "what stays in place: the centre, the outer edges, the first voxel, the first and last voxels, index n/2 as in "
+        "FreeSurfer, or FSL's first voxel",
+        "centre; edges with --size");
+    option(app, details, "--round", a.round, "ceil|floor|round|even|down|span",
+           "how a voxel count that is no whole number is rounded; round is half up, even half to even, down half down, "
+           "span "
+           "counts from first to last centre",
+           "ceil");
     option(app, details, "--prefer", a.prefer, kPrefer, kPreferText, "sform");
 }
 
