@@ -160,6 +160,20 @@ void add_resample(CommandLine& line) {
     line.resample = &app;
 }
 
+void add_plan(CommandLine& line) {
+    CLI::App& plan = *line.app.add_subcommand("plan", "Recommend a spacing for a cohort, and say what it would mean.");
+    PlanArguments& a = line.plan_arguments;
+    plan.add_option("FILES-or-FOLDER", a.paths,
+                    "NIfTI files, and folders that are searched for them with their subfolders; only headers are read")
+        ->required()
+        ->type_name("FILE");
+    option(plan, "Options", "--budget", a.budget, "VOXELS", "the most voxels of a resampled volume (also 50M, 0.5G)",
+           "50M");
+    flag(plan, "Options", "--all", a.all, "every file in the tables, however many there are");
+    flag(plan, "Options", "--json", a.json, "one JSON object on standard output, with every file");
+    line.plan = &plan;
+}
+
 void add_others(CommandLine& line) {
     CLI::App& info = *line.app.add_subcommand("info", "Show headers and geometry; a table for several files.");
     info.add_option("FILES", line.info_arguments.files, "NIfTI files")->required()->type_name("FILE");
@@ -257,6 +271,7 @@ std::unique_ptr<CommandLine> make_command_line() {
     app.add_flag("--version", line->version, "version, compiler, CUDA, CPU features");
     app.require_subcommand(0, 1);
     add_resample(*line);
+    add_plan(*line);
     add_others(*line);
     return line;
 }

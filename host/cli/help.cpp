@@ -93,6 +93,12 @@ std::string examples_of(const CLI::App& app) {
                "the values differ.\n"
                "\nExamples\n  revoxel compare a.nii.gz b.nii.gz --tolerance 0.5\n";
     }
+    if (name == "plan") {
+        return "The recommended spacing is isotropic: the finest at which every file stays\n"
+               "within the budget, and never finer than the finest input axis. Files that cannot\n"
+               "be read are listed and left out; the exit code is then 3.\n"
+               "\nExamples\n  revoxel plan cohort/\n  revoxel plan ct/*.nii.gz --budget 20M --json\n";
+    }
     if (name == "completion") {
         return "Examples\n  revoxel completion bash > ~/.local/share/bash-completion/completions/revoxel\n"
                "  revoxel completion zsh > ~/.zfunc/_revoxel\n"

@@ -17,7 +17,7 @@ import pytest
 DATA = Path(os.environ.get("REVOXEL_TEST_DATA", Path(__file__).resolve().parents[1] / "data"))
 CT, CT_LABELS, OBLIQUE = DATA / "ct_abdomen.nii.gz", DATA / "ct_abdomen_labels.nii.gz", DATA / "oblique.nii.gz"
 TINY, T1, EPI, RGB = DATA / "tiny.nii.gz", DATA / "t1_head.nii.gz", DATA / "epi_4d.nii.gz", DATA / "rgb24.nii"
-COMMANDS = ("resample", "info", "compare", "completion", "man")
+COMMANDS = ("resample", "plan", "info", "compare", "completion", "man")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 

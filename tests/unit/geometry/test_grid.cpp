@@ -231,6 +231,12 @@ TEST(BudgetSpacing, IsTheFinestThatFits) {
         }
     }
     EXPECT_NEAR(budget_spacing(input, 1 << 30), 0.7, 1e-12) << "never finer than the finest axis";
+    EXPECT_NEAR(budget_spacing(input, 1 << 30, CountRule::ceil, 0.2), 0.2, 1e-12) << "or than what is named";
+    EXPECT_NEAR(budget_spacing(input, 1, CountRule::ceil, 100.0), 100.0, 1e-12);
+    const double fine = budget_spacing(input, 1'000'000, CountRule::ceil, 0.2);
+    EXPECT_LE(count(fine), 1'000'000);
+    EXPECT_GT(count(fine * (1 - 2e-4)), 1'000'000);
+    EXPECT_NO_THROW(budget_spacing(input, 1 << 30, CountRule::ceil, 1e-9)) << "more voxels than an axis may have";
     EXPECT_EQ(code_of([&] { budget_spacing(input, 0); }), ErrorCode::usage);
 }
 

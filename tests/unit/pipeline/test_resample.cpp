@@ -146,7 +146,7 @@ TEST_F(Resample, TheHeaderNamesProgramAndKernel) {
     EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 cubic antialias");
     r.label.labels = true;
     r.kernel.reset();
-    EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 nearest");
+    EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 linear antialias labels");
 }
 
 TEST_F(Resample, AnObserverCanStopItAndNothingIsWritten) {
@@ -196,7 +196,7 @@ TEST_F(Resample, ErrorsAreToldBeforeAnyWork) {
     EXPECT_EQ(code_of(r), 2);
     r = request(in, 2);
     r.label.labels = true;
-    r.kernel = Kernel::linear;
+    r.kernel = Kernel::cubic;
     EXPECT_EQ(code_of(r), 2);
     r = request(test::shipped("rgb24.nii"), 2);
     r.dtype = DType::float32;
