@@ -51,7 +51,8 @@ Rows supersample_rows(const AxisGeometry& axis, const AxisFilter& filter, double
 
 /// A Gaussian on an axis of n samples, as scipy.ndimage has it: sampled, cut at floor(4 sigma + 1/2).
 Rows sampled_gaussian_rows(std::int64_t n, Boundary boundary, double sigma);
-/// A sampled Gaussian whose weights have exactly this variance, in voxels^2, above 0.
+/// A Gaussian whose weights have exactly this variance, in voxels^2, above 0: sampled; below 0.49 by its moments up to the
+/// sixth, since samples that far apart are no Gaussian.
 Rows exact_gaussian_rows(std::int64_t n, Boundary boundary, double variance);
 
 /// B-spline coefficients of the extended axis of n samples, at indices lo .. hi - 1.

@@ -215,13 +215,16 @@ TEST(Oracle, BlurComesFirstAtAnyStep) {
         options.blur = {1.3, 0, 0};
         EXPECT_NEAR(variance_about(weights_on_line(101, options, 50, k), 50), 1.69, 1e-12) << k;
     }
-    // On the grid, by hand: sigma^2 = 0.01 weighs 0.005, 0.99, 0.005; then the mean of two; then, with the low-pass of
+    // On the grid, by hand: sigma^2 = 0.01 weighs these; then the mean of two; then, with the low-pass of
     // k = 1.1, (k^2 - 1)/12 = 0.0175 of variance more in between.
     PlanOptions options = options_of(Kernel::linear, Antialias::none);
     options.blur = {0.1, 0, 0};
     const std::vector<double> samples{100, 200, 0, 0};
-    EXPECT_NEAR(value_on_line(samples, options, 0.5), (0.995 * 100 + 0.005 * 200 + 0.99 * 200 + 0.005 * 100) / 2,
-                1e-12);
+    const double w0 = 1 - 0.49 / 36 + 0.0007 / 6 - 0.000005 / 12, w1 = (0.36 - 0.0039 + 0.000015) / 48,
+                 w2 = (-0.09 + 0.003 - 0.000015) / 120, w3 = (0.04 - 0.0015 + 0.000015) / 720;
+    const double at_0 = w0 * 100 + w1 * (100 + 200) + w2 * 100 + w3 * 100;
+    const double at_1 = w0 * 200 + w1 * 100 + w2 * 100 + w3 * 100;
+    EXPECT_NEAR(value_on_line(samples, options, 0.5), (at_0 + at_1) / 2, 1e-12);
     options.antialias = Antialias::aperture;
     EXPECT_NEAR(variance_about(weights_on_line(21, options, 10, 1.1), 10), 0.01 + 0.0175, 1e-12);
     // Variances of axes do not mix.
