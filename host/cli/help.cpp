@@ -22,10 +22,17 @@ std::string entry(const std::string& name, const std::string& description) {
 
 /// Long lists of choices are broken where they fit.
 std::string broken_choices(const std::string& names) {
-    if (names.size() + 2 <= kWidth) return names;
-    const std::size_t cut = names.rfind('|', kWidth - 3);
-    const std::size_t indent = names.find(' ') + 3;
-    return names.substr(0, cut + 1) + "\n" + std::string(indent, ' ') + names.substr(cut + 1);
+    const std::string indent(names.find(' ') + 3, ' ');
+    std::string text, line = names;
+    std::size_t width = kWidth - 2;  // the first line is indented by the caller
+    while (line.size() > width) {
+        const std::size_t cut = line.rfind('|', width - 1);
+        if (cut == std::string::npos) break;
+        text += line.substr(0, cut + 1) + "\n" + indent;
+        line = line.substr(cut + 1);
+        width = kWidth - indent.size();
+    }
+    return text + line;
 }
 
 std::string option_entry(const CLI::Option& option) {

@@ -446,7 +446,9 @@ def test_help_lists_each_option_with_its_default(revoxel):
         "--spacing", "--xyz-spacing", "--x-spacing", "--y-spacing", "--z-spacing", "--size", "--iso", "--budget", "--like",
         "--grid-policy", "--round", "--interp", "--order", "--antialias", "--labels", "--fill", "--dtype", "--prefer",
         "--backend", "--threads", "--force", "--compression", "--quiet", "--json", "--dry-run", "--explain", "--compare",
-        "--preview", "--help",
+        "--preview", "--help", "--radius", "--sigma", "--cut", "--unnormalised", "--boundary", "--outside", "--clip",
+        "--integers", "--nan-fill", "--nan-aware", "--slice-thickness", "--keep-labels", "--label-report", "--argmax",
+        "--softmax", "--channel-labels",
     }  # fmt: skip
     assert options_in_help(text) >= expected
     flat = " ".join(text.split())
