@@ -36,6 +36,8 @@ std::string separable_axis_text(const Plan& plan, int a) {
     std::string text;
     if (std::fabs(k - 1.0) * static_cast<double>(m) >= 1e-3) {
         text = magnification_text(axis.step, axis.antialiased);
+    } else if (!axis.copied && plan.options.blur[axis.input_axis] > 0.0 && axis.offset == std::floor(axis.offset)) {
+        text = "blurred, voxels stay where they are";
     } else if (!axis.copied) {
         text = fmt::format("shifted by {:.3g} voxel", axis.offset - std::floor(axis.offset));
     } else {
@@ -131,6 +133,7 @@ std::string facts_text(const ResampleJob& job) {
         rows.push_back({axis, counts + axis_text(plan, a)});
     }
     const char* computed = plan.is_copy()                     ? "voxels are copied, none is computed"
+                           : plan.options.labels              ? "exact in whole numbers"
                            : plan.compute == ComputeType::f32 ? "computed in float32"
                                                               : "computed in float64";
     rows.push_back({"kernel", fmt::format("{}, {}", kernel_text(plan.options), computed)});
