@@ -165,8 +165,8 @@ double variance_of(const std::vector<double>& half) {
 /// folds back.
 constexpr double kNarrow = 0.49;
 
-/// The seven taps that have all moments of a Gaussian up to the sixth: the means of the Lagrange polynomials on -3..3. The
-/// outer ones are slightly negative, never below -0.0062.
+/// The seven taps that have all moments of a Gaussian up to the sixth: the means of the Lagrange polynomials on -3..3.
+/// The outer ones are slightly negative, never below -0.0062.
 std::vector<double> narrow_gaussian(double v) {
     const double v2 = v * v, v3 = v2 * v;
     return {1.0 - 49.0 / 36.0 * v + 7.0 / 6.0 * v2 - 5.0 / 12.0 * v3, (36.0 * v - 39.0 * v2 + 15.0 * v3) / 48.0,
@@ -217,30 +217,35 @@ std::vector<std::int64_t> rounded_units(const std::vector<double>& weight, doubl
     return units;
 }
 
-/// Rows of units, trimmed, as a table of multiples of 1/whole.
-TapTable table_of(const Rows& rows, std::vector<std::vector<std::int64_t>> units, std::int64_t n_in, double whole,
-                  Boundary boundary) {
+std::vector<double> shares(const std::vector<std::int64_t>& units, double whole) {
+    std::vector<double> weight;
+    for (std::int64_t u : units) weight.push_back(static_cast<double>(u) / whole);
+    return weight;
+}
+
+/// Rows of rounded weights, trimmed.
+TapTable table_of(const Rows& rows, std::int64_t n_in, Boundary boundary) {
     TapTable table;
     table.n_in = n_in;
     table.n_out = static_cast<std::int64_t>(rows.size());
-    for (std::size_t o = 0; o < rows.size(); ++o) {
-        std::vector<std::int64_t>& row = units[o];
+    std::vector<std::vector<double>> kept;
+    for (const Row& row : rows) {
+        std::vector<double> weight = row.weight;
         // Taps that round to nothing at the ends go: 0 x NaN is NaN.
-        while (!row.empty() && row.back() == 0) row.pop_back();
-        const auto begin = std::find_if(row.begin(), row.end(), [](std::int64_t u) { return u != 0; });
-        const std::int64_t first = row.empty() ? 0 : rows[o].first + (begin - row.begin());
-        row.erase(row.begin(), begin);
+        while (!weight.empty() && weight.back() == 0.0) weight.pop_back();
+        const auto begin = std::find_if(weight.begin(), weight.end(), [](double w) { return w != 0.0; });
+        const std::int64_t first = weight.empty() ? 0 : row.first + (begin - weight.begin());
+        weight.erase(weight.begin(), begin);
+        const auto count = static_cast<std::int64_t>(weight.size());
         table.first.push_back(first);
-        table.count.push_back(static_cast<std::int32_t>(row.size()));
-        table.stride = std::max(table.stride, static_cast<std::int64_t>(row.size()));
-        const std::int64_t end = first + static_cast<std::int64_t>(row.size());
-        table.wraps = table.wraps || (boundary == Boundary::wrap && (first < 0 || end > n_in));
+        table.count.push_back(static_cast<std::int32_t>(count));
+        table.stride = std::max(table.stride, count);
+        table.wraps = table.wraps || (boundary == Boundary::wrap && (first < 0 || first + count > n_in));
+        kept.push_back(std::move(weight));
     }
     table.weight.assign(static_cast<std::size_t>(table.n_out * table.stride), 0.0);
-    for (std::size_t o = 0; o < rows.size(); ++o) {
-        for (std::size_t t = 0; t < units[o].size(); ++t) {
-            table.weight[o * static_cast<std::size_t>(table.stride) + t] = static_cast<double>(units[o][t]) / whole;
-        }
+    for (std::size_t o = 0; o < kept.size(); ++o) {
+        std::copy(kept[o].begin(), kept[o].end(), table.weight.begin() + static_cast<std::int64_t>(o) * table.stride);
     }
     return table;
 }
@@ -369,8 +374,7 @@ Rows compose(const Rows& outer, const Rows& inner, std::int64_t n, Boundary boun
 
 TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Boundary boundary, double boundary_value,
                     bool unit_sum) {
-    const double whole = compute == ComputeType::f32 ? 0x1p23 : 0x1p52;
-    std::vector<std::vector<std::int64_t>> units(rows.size());
+    Rows rounded(rows.size());
     std::vector<double> bias(rows.size(), 0.0);
     bool biased = false;
     for (std::size_t o = 0; o < rows.size(); ++o) {
@@ -378,13 +382,18 @@ TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Bo
         std::vector<double> weight = rows[o].weight;
         const bool shared = rows[o].outside != 0.0;
         if (shared) weight.push_back(rows[o].outside);
-        units[o] = unit_sum ? apportioned(weight, whole) : rounded_units(weight, whole);
-        if (!shared) continue;
-        bias[o] = static_cast<double>(units[o].back()) / whole;
-        biased = biased || units[o].back() != 0;
-        units[o].pop_back();
+        // The type holds multiples of the unit below 2 only; coefficients of splines reach 2.85.
+        const bool large = std::any_of(weight.begin(), weight.end(), [](double w) { return std::fabs(w) >= 2.0; });
+        const double whole = (compute == ComputeType::f32 ? 0x1p23 : 0x1p52) / (large ? 2.0 : 1.0);
+        weight = shares(unit_sum ? apportioned(weight, whole) : rounded_units(weight, whole), whole);
+        if (shared) {
+            bias[o] = weight.back();
+            biased = biased || bias[o] != 0.0;
+            weight.pop_back();
+        }
+        rounded[o] = {rows[o].first, std::move(weight), 0.0};
     }
-    TapTable table = table_of(rows, std::move(units), n_in, whole, boundary);
+    TapTable table = table_of(rounded, n_in, boundary);
     if (biased) {
         table.bias = std::move(bias);
         table.outside_value = boundary_value;
@@ -393,9 +402,9 @@ TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Bo
 }
 
 TapTable make_label_table(const Rows& rows, std::int64_t n_in, Boundary boundary) {
-    std::vector<std::vector<std::int64_t>> units;
-    for (const Row& row : rows) units.push_back(rounded_units(row.weight, 0x1p20));
-    return table_of(rows, std::move(units), n_in, 0x1p20, boundary);
+    Rows rounded;
+    for (const Row& row : rows) rounded.push_back({row.first, shares(rounded_units(row.weight, 0x1p20), 0x1p20), 0.0});
+    return table_of(rounded, n_in, boundary);
 }
 
 TapTable sliced(const TapTable& table, std::int64_t lo, std::int64_t hi) {

@@ -66,7 +66,8 @@ Rows extension_rows(std::int64_t n, std::int64_t lo, std::int64_t hi, Boundary b
 Rows compose(const Rows& outer, const Rows& inner, std::int64_t n, Boundary boundary);
 
 /// Rounds the rows to the grid of the compute type: multiples of 2^-23 (f32) or 2^-52 (f64) that sum to exactly 1, each
-/// within one unit of its value. On that grid every partial sum below 2 is exact, so the sum is 1 in any order.
+/// within one unit of its value. On that grid every partial sum below 2 is exact, so the sum is 1 in any order. The unit is
+/// twice that in rows with a weight of 2 or more.
 /// `unit_sum` false: rounded one by one. `boundary_value`: what the weights `outside` are multiplied with.
 TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Boundary boundary, double boundary_value,
                     bool unit_sum = true);
