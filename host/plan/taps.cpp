@@ -223,6 +223,15 @@ std::vector<double> shares(const std::vector<std::int64_t>& units, double whole)
     return weight;
 }
 
+/// The type holds multiples of the unit below 2 only, so the unit grows where partial sums do: with coefficients of
+/// splines.
+double unit_scale(const std::vector<double>& weight) {
+    double positive = 0.0, scale = 1.0;
+    for (double w : weight) positive += std::max(w, 0.0);
+    while (positive > 2.0 * scale) scale *= 2.0;
+    return scale;
+}
+
 /// Rows of rounded weights, trimmed.
 TapTable table_of(const Rows& rows, std::int64_t n_in, Boundary boundary) {
     TapTable table;
@@ -382,9 +391,7 @@ TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Bo
         std::vector<double> weight = rows[o].weight;
         const bool shared = rows[o].outside != 0.0;
         if (shared) weight.push_back(rows[o].outside);
-        // The type holds multiples of the unit below 2 only; coefficients of splines reach 2.85.
-        const bool large = std::any_of(weight.begin(), weight.end(), [](double w) { return std::fabs(w) >= 2.0; });
-        const double whole = (compute == ComputeType::f32 ? 0x1p23 : 0x1p52) / (large ? 2.0 : 1.0);
+        const double whole = (compute == ComputeType::f32 ? 0x1p23 : 0x1p52) / unit_scale(weight);
         weight = shares(unit_sum ? apportioned(weight, whole) : rounded_units(weight, whole), whole);
         if (shared) {
             bias[o] = weight.back();
