@@ -46,18 +46,28 @@ std::string separable_axis_text(const Plan& plan, int a) {
     return text;
 }
 
-std::string kernel_text(const PlanOptions& options) {
-    switch (options.kernel) {
-        case Kernel::cubic: return "cubic (Keys, a = -1/2)";
-        case Kernel::bspline2: return "bspline2 (quadratic B-spline)";
-        case Kernel::bspline3: return "bspline3 (cubic B-spline)";
-        default: return name_of(options.kernel);
+std::string kernel_text(const PlanOptions& o) {
+    std::string text = names_of(o.kernel);
+    if (o.kernel == PerAxis<Kernel>(Kernel::cubic)) text += " (Keys, a = -1/2)";
+    if (o.kernel == PerAxis<Kernel>(Kernel::bspline2)) text += " (quadratic B-spline)";
+    if (o.kernel == PerAxis<Kernel>(Kernel::bspline3)) text += " (cubic B-spline)";
+    const bool sinc = text.find("sinc-") != std::string::npos;
+    if (sinc) text += fmt::format(" (radius {} voxels{})", o.shape.radius, o.shape.normalised ? "" : ", unnormalised");
+    if (o.kernel.any(Kernel::gaussian)) {
+        text += fmt::format(" (sigma {} voxels, cut at {} sigma)", number(o.shape.sigma), number(o.shape.alpha));
     }
+    return o.labels ? text + ", votes of labels" : text;
 }
 
 std::string antialias_text(const Plan& plan) {
     const bool any = std::any_of(plan.axes.begin(), plan.axes.end(), [](const auto& axis) { return axis.antialiased; });
-    return fmt::format("{} ({})", name_of(plan.options.antialias), any ? "the kernel is stretched" : "nothing to do");
+    const PerAxis<Antialias>& mode = plan.options.antialias;
+    const bool widened = mode.uniform() && (mode[0] == Antialias::automatic || mode[0] == Antialias::stretch);
+    const char* what = !any                  ? "nothing to do"
+                       : plan.options.labels ? "the vote covers the output voxel"
+                       : widened             ? "the kernel is stretched"
+                                             : "low-pass where an axis is down-sampled";
+    return fmt::format("{} ({})", names_of(mode), what);
 }
 
 std::string grid_text(const ResampleJob& job) {
@@ -89,7 +99,10 @@ std::string facts_text(const ResampleJob& job) {
                                                               : "computed in float64";
     rows.push_back({"kernel", fmt::format("{}, {}", kernel_text(plan.options), computed)});
     rows.push_back({"antialias", antialias_text(plan)});
-    rows.push_back({"boundary", fmt::format("edge; fill {} outside the input", fill_text(job))});
+    const bool extended = plan.options.outside == Outside::extend;
+    rows.push_back({"boundary", fmt::format("{}; {}", name_of(plan.options.boundary),
+                                            extended ? std::string("continued outside the input")
+                                                     : fmt::format("fill {} outside the input", fill_text(job)))});
     rows.push_back({"grid", grid_text(job)});
     rows.push_back({"transform", transform});
     if (job.scaling_applied) rows.push_back({"values", "scaling applied; the output holds scaled values"});

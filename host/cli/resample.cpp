@@ -34,7 +34,7 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
     if (!arguments.preview) return;
     pipeline::PreviewOptions options;
     options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
-                    name_of(job.plan.options.kernel);
+                    names_of(job.plan.options.kernel);
     options.labels = input.volume.components() == 1 &&
                      (job.request.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
     options.covered_lo = job.plan.covered.lo;

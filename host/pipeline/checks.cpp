@@ -96,7 +96,8 @@ LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std:
 }
 
 bool interpolates(const ResampleJob& job) {
-    return job.plan.options.kernel != Kernel::nearest && !job.plan.is_copy();
+    return !job.plan.options.labels && !(job.plan.options.kernel == PerAxis<Kernel>(Kernel::nearest)) &&
+           !job.plan.is_copy();
 }
 
 std::string label_warning(const std::string& why) {

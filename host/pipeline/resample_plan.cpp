@@ -129,7 +129,7 @@ ResampleJob plan_resample(const ResampleRequest& request) {
     job.scaling_applied = !keep_scaling && job.input.scaled();
     job.plan = make_plan(job.input.grid, chosen.grid, plan_options(request, job.input, dtype, keep_scaling));
     if (job.reference) check_overlap(job);
-    const std::string descrip = fmt::format("revoxel {} {}{}", version(), name_of(job.plan.options.kernel),
+    const std::string descrip = fmt::format("revoxel {} {}{}", version(), names_of(job.plan.options.kernel),
                                             any_antialiased(job.plan) ? " antialias" : "");
     job.output = io::resampled_header(job.input, chosen.grid, dtype, keep_scaling, descrip);
 
