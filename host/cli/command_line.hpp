@@ -14,7 +14,11 @@ using Word = std::optional<std::string>;
 struct ResampleArguments {
     std::string input, output;
     Word spacing, x_spacing, y_spacing, z_spacing, size, iso, budget, like, grid_policy, round;
-    Word interp, order, antialias, fill, dtype, prefer, backend, threads, compression, preview;
+    Word preset, interp, order, radius, sigma, cut, boundary, outside, antialias, clip, integers, nan_fill;
+    Word source_fwhm, target_fwhm, slice_thickness, label_fraction, mask_threshold, channel_labels;
+    Word fill, dtype, prefer, backend, threads, compression, preview;
+    bool unnormalised = false, nan_aware = false, keep_labels = false, label_report = false, argmax = false;
+    bool softmax = false;
     bool labels = false, force = false, quiet = false, json = false, dry_run = false, explain = false, compare = false;
 };
 

@@ -103,7 +103,7 @@ Json plan_facts(const ResampleJob& job) {
             {"axes", axes_of(plan)},
             {"route", plan.separable ? "separable" : "gather"},
             {"kernel", names_of(plan.options.kernel)},
-            {"labels", job.request.labels},
+            {"labels", job.request.label.labels},
             {"antialias", names_of(plan.options.antialias)},
             {"boundary", "edge"},
             {"fill", fill},

@@ -36,7 +36,7 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
     options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
                     names_of(job.plan.options.kernel);
     options.labels = input.volume.components() == 1 &&
-                     (job.request.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
+                     (job.request.label.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
     options.covered_lo = job.plan.covered.lo;
     options.covered_hi = job.plan.covered.hi;
     // Ahead of the volume: a picture that cannot be written is known before there is a result.

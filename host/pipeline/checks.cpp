@@ -96,6 +96,8 @@ LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std:
 }
 
 bool interpolates(const ResampleJob& job) {
+    const LabelRequest& label = job.request.label;
+    if (label.fraction || label.argmax || job.request.mask_threshold) return false;  // a label map is what it is for
     return !job.plan.options.labels && !(job.plan.options.kernel == PerAxis<Kernel>(Kernel::nearest)) &&
            !job.plan.is_copy();
 }
@@ -179,7 +181,7 @@ bool all_finite(const Volume& volume) {
 
 /// The fill of 0 is water on a CT.
 void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std::vector<std::string>& warnings) {
-    if (job.request.fill || job.request.fill_minimum || job.request.labels) return;
+    if (job.request.fill || job.request.fill_minimum || job.request.label.labels) return;
     const ValueRange range = scaled_range(stored, job.input.slope(), job.input.intercept());
     if (!(range.min < -500.0)) return;
     if (CommonField(job.plan.output, job.plan.input).count() == voxel_count(job.plan.output)) return;
@@ -267,7 +269,7 @@ bool looks_like_labels(const LabelEvidence& evidence) {
 
 std::vector<std::string> plan_warnings(const ResampleJob& job) {
     std::vector<std::string> warnings;
-    if (interpolates(job) && !job.request.labels && job.input.intent_code == kIntentLabel) {
+    if (interpolates(job) && !job.request.label.labels && job.input.intent_code == kIntentLabel) {
         warnings.push_back(label_warning("the header says that this is a label map (intent code 1002)"));
     }
     warn_of_magnification(job, warnings);
@@ -278,14 +280,15 @@ std::vector<std::string> plan_warnings(const ResampleJob& job) {
 
 std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& input, const ValueRange& input_range) {
     std::vector<std::string> warnings;
-    if (interpolates(job) && !job.request.labels && job.input.intent_code != kIntentLabel && input.components() == 1) {
+    if (interpolates(job) && !job.request.label.labels && job.input.intent_code != kIntentLabel &&
+        input.components() == 1) {
         const LabelEvidence evidence = label_evidence(input, job.input.slope(), job.input.intercept());
         if (looks_like_labels(evidence)) {
             warnings.push_back(label_warning(
                 fmt::format("the input looks like a label map ({} different whole numbers)", evidence.distinct)));
         }
     }
-    if (job.request.labels && !is_integer(input.dtype()) && !all_whole_numbers(input)) {
+    if (job.request.label.labels && !is_integer(input.dtype()) && !all_whole_numbers(input)) {
         warnings.push_back("--labels on values that are not whole numbers: this does not look like a label map");
     }
     const bool wide = input.dtype() == DType::int64 || input.dtype() == DType::uint64;

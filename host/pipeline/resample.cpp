@@ -59,6 +59,18 @@ void check_unchanged(const ResampleJob& job, const io::NiftiHeader& read) {
     throw Error(ErrorCode::input, job.request.input + ": the file changed between planning and reading; try again");
 }
 
+void replace_nan(Volume& volume, double stored) {
+    dispatch(volume.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (std::is_floating_point_v<T>) {
+            T* values = reinterpret_cast<T*>(volume.data());
+            const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
+            std::replace_if(
+                values, values + count, [](T v) { return v != v; }, static_cast<T>(stored));
+        }
+    });
+}
+
 /// The plan to run: the fill by the minimum is known only now.
 Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
     Plan plan = job.plan;
@@ -111,6 +123,9 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     check_unchanged(job, image.header);
     result.read_s = watch.lap();
 
+    if (job.request.nan_fill) {
+        replace_nan(image.volume, (*job.request.nan_fill - image.header.intercept()) / image.header.slope());
+    }
     const ValueRange stored = stored_range(image.volume, job.request.threads);
     result.input_range = scaled_range(stored, image.header.slope(), image.header.intercept());
     result.warnings = value_warnings(job, image.volume, stored);

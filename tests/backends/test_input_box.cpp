@@ -74,7 +74,7 @@ void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias a
         if (kernel != Kernel::linear) continue;
         // What linear interpolation really touches, from the positions. Allowed beyond it: one voxel on each side, on
         // the gather route two, and what the low-pass reaches.
-        const oracle::Oracle oracle(input, output, kernel, antialias == Antialias::stretch, whole.values());
+        const oracle::Oracle oracle(input, output, options, whole.values());
         Vec3 lo{1e9, 1e9, 1e9}, hi{-1e9, -1e9, -1e9};
         bool any = false;
         for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
@@ -93,7 +93,7 @@ void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias a
             continue;
         }
         for (int d = 0; d < 3; ++d) {
-            const double reach = oracle.stretch()[d] + (plan.separable ? 1 : 2) + 1e-6;
+            const double reach = oracle.low_pass()[d] + (plan.separable ? 1 : 2) + 1e-6;
             EXPECT_GE(static_cast<double>(needed.lo[d]), std::max(0.0, std::floor(lo[d] - reach))) << "axis " << d;
             EXPECT_LE(static_cast<double>(needed.hi[d] - 1),
                       std::min(static_cast<double>(input.extent[d] - 1), std::ceil(hi[d] + reach)))

@@ -182,7 +182,7 @@ TEST(WorldRamp, OnAnyPairOfGrids) {
             options.antialias = Antialias::none;
             options.input_dtype = options.output_dtype = dtype;
             const Plan plan = make_plan(input, output, options);
-            const oracle::Oracle oracle(input, output, Kernel::linear, false, field.values());
+            const oracle::Oracle oracle(input, output, options, field.values());
             // The samples themselves are rounded to the dtype: one more unit.
             double largest = 0;
             for (double v : field.values()) largest = std::max(largest, std::abs(v));
@@ -259,7 +259,7 @@ TEST(Flips, ResampleOfFlipIsFlipOfResample) {
                 fill_random(field, 15);
                 const Grid output = with_spacing(input, t, policy);
                 const auto plain = run(make_plan(input, output, options), Backend::cpu, field);
-                const oracle::Oracle oracle(input, output, kernel, true, field.values());
+                const oracle::Oracle oracle(input, output, options, field.values());
                 const double bound = 2 * oracle.error_bound(oracle::kFloat);
                 for (int flips = 1; flips < 8; ++flips) {
                     const Grid flipped = reoriented(input, {0, 1, 2}, flips);
