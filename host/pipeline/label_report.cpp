@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "executors/thread_pool.hpp"
+#include "pipeline/label_value.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel::pipeline {
@@ -207,16 +208,6 @@ void add_corners(Slice& below, Slice& above, std::int64_t rows, std::vector<Tall
     for (std::int64_t j = 0; j <= rows; ++j) {
         add_line({below.row(j - 1), below.row(j), above.row(j - 1), above.row(j)}, tallies);
     }
-}
-
-template <typename T>
-std::optional<std::int64_t> label_of(T value) {
-    if constexpr (std::is_floating_point_v<T>) {
-        if (!(value >= T{-0x1p63} && value < T{0x1p63}) || value != std::floor(value)) return std::nullopt;
-    } else if constexpr (std::is_same_v<T, std::uint64_t>) {
-        if (value > static_cast<std::uint64_t>(kNever)) return std::nullopt;
-    }
-    return static_cast<std::int64_t>(value);
 }
 
 /// Unsigned of the same size. Bits are compared, so that NaNs form runs.

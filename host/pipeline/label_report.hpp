@@ -17,9 +17,8 @@ struct LabelFacts {
     std::int64_t euler = 0;       ///< of the union of the closed voxel cubes: components - tunnels + cavities
 };
 
-/// A label is a whole number that int64 holds, in a voxel of any type; 0 is the background. Floats stand for a label
-/// when they are whole. Every other value (a fraction, NaN, an infinity, a number beyond int64) is no label: it is
-/// counted, and bounds labels as the background does.
+/// Labels as label_value.hpp has them; 0 is the background. Every other value (a fraction, NaN, an infinity, a number
+/// beyond int64) is no label: it is counted, and bounds labels as the background does.
 struct LabelCensus {
     std::vector<LabelFacts> labels;  ///< ascending
     std::int64_t not_labels = 0;     ///< voxels whose value is no label
