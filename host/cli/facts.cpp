@@ -148,6 +148,7 @@ Json result_facts(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
     return {{"backend", r.backend},
             {"workspace_bytes", r.workspace_bytes},
+            {"kept_labels", r.kept_labels},
             {"seconds",
              {{"read", r.read_s},
               {"plan", r.prepare_s},

@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "executors/ballot.hpp"
 #include "executors/views.hpp"
-#include "math/votes.hpp"
 #include "plan/boundary.hpp"
 #include "plan/kernels.hpp"
 
@@ -67,30 +67,6 @@ void run_pass(const AxisPass& pass, const Field<C>& in, Field<C>& out) {
         if (!taps.bias.empty()) sum += static_cast<C>(taps.bias[o] * taps.outside_value);
         out.at(i, j, k) = sum;
     });
-}
-
-/// The position of an output voxel in the input, and whether it lies inside.
-struct Position {
-    Vec3 c;
-    bool inside;
-};
-
-Position position(const AffineGather& gather, std::int64_t i, std::int64_t j, std::int64_t k) {
-    const double index[3] = {static_cast<double>(i + gather.first_output[0]),
-                             static_cast<double>(j + gather.first_output[1]),
-                             static_cast<double>(k + gather.first_output[2])};
-    Position p{{}, true};
-    for (int r = 0; r < 3; ++r) {
-        const auto& m = gather.out_to_in.m[r];
-        const double row[4] = {m[0], m[1], m[2], m[3]};
-        p.c[r] = math::gather_position(row, index[0], index[1], index[2]);
-        if (gather.outside == Outside::extend) {
-            p.c[r] = math::fold_position(fold_of(gather), p.c[r], gather.inside[r], gather.margin[r]);
-        } else {
-            p.inside = p.inside && math::inside_axis(p.c[r], gather.inside[r]);
-        }
-    }
-    return p;
 }
 
 /// Sums x, then y, then z; rows of weights as math::gather_taps trims them.
@@ -155,37 +131,9 @@ void copy_voxels(const Plan& plan, const ConstVolumeView& input, const VolumeVie
     });
 }
 
-/// The taps of one axis for a vote: sample indices, -1 for none, and weights in units of 2^-20.
-struct Ballot {
-    std::vector<std::int64_t> index, weight;
-};
-
-Ballot ballot_of(const TapTable* taps, std::int64_t o) {
-    if (taps == nullptr) return {{o}, {math::kVoteUnits}};
-    Ballot ballot;
-    const auto row = static_cast<std::size_t>(o);
-    for (std::int32_t t = 0; t < taps->count[row]; ++t) {
-        ballot.index.push_back(wrapped_index(taps->first[row] + t, taps->n_in));
-        ballot.weight.push_back(
-            math::vote_units(taps->weight[row * static_cast<std::size_t>(taps->stride) + static_cast<std::size_t>(t)]));
-    }
-    return ballot;
-}
-
-Ballot ballot_of(const AffineGather& gather, int d, double c) {
-    const math::PointKernel kernel = point_kernel(gather.kernel[d], gather.shape, gather.stretch[d]);
-    const math::VoteTaps taps = math::vote_taps(kernel, gather.stretch[d], c);
-    Ballot ballot;
-    for (int t = 0; t < taps.count; ++t) {
-        ballot.index.push_back(extended_index(gather.boundary, taps.first + t, gather.inside[d]));
-        ballot.weight.push_back(math::vote_units(math::vote_weight(kernel, gather.stretch[d], taps, t)));
-    }
-    return ballot;
-}
-
 /// The value with the most votes; ties go to the smallest, and NaN comes last.
 template <typename T>
-T winner(const ConstVolumeView& view, const Ballot (&ballot)[3]) {
+T winner(const ConstVolumeView& view, const std::array<Ballot, 3>& ballot) {
     const auto less = [](T a, T b) { return a < b || (a == a && b != b); };
     std::map<T, std::int64_t, decltype(less)> votes(less);
     for (std::size_t z = 0; z < ballot[2].index.size(); ++z) {
@@ -206,29 +154,14 @@ T winner(const ConstVolumeView& view, const Ballot (&ballot)[3]) {
 /// A label plan: each output voxel by itself.
 void vote(const Plan& plan, const ConstVolumeView& input, const VolumeView& output) {
     const ConstVolumeView view = permuted(input, plan.input_axis);
-    const TapTable* tables[3] = {};
-    const AffineGather* gather = nullptr;
-    for (const Stage& stage : plan.stages) {
-        if (const auto* pass = std::get_if<AxisPass>(&stage)) {
-            tables[pass->axis] = &pass->taps;
-        } else {
-            gather = &std::get<AffineGather>(stage);
-        }
-    }
+    const Ballots ballots(plan);
+    std::array<Ballot, 3> ballot;
     dispatch(input.dtype, [&](auto from) {
         dispatch(output.dtype, [&](auto to) {
             using From = decltype(from);
             using To = decltype(to);
             for_each_index(plan.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
-                const Extent o{i, j, k};
-                Ballot ballot[3];
-                if (gather) {
-                    const Position p = position(*gather, i, j, k);
-                    if (!p.inside) return;
-                    for (int d = 0; d < 3; ++d) ballot[d] = ballot_of(*gather, d, p.c[d]);
-                } else {
-                    for (int d = 0; d < 3; ++d) ballot[d] = ballot_of(tables[d], o[d]);
-                }
+                if (!ballots.at(i, j, k, ballot)) return;
                 *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(winner<From>(view, ballot));
             });
         });

@@ -121,7 +121,9 @@ PlanOptions plan_options(const ResampleRequest& request, const ResolutionPlan& r
     options.rounding = request.rounding.value_or(Rounding::even);
     options.threshold = request.mask_threshold;
     options.input_dtype = request.label.fraction ? DType::uint8 : input.dtype;
-    options.output_dtype = output;
+    options.output_dtype = request.label.argmax && !is_integer(input.dtype) ? input.dtype
+                           : request.label.argmax                           ? DType::float32
+                                                                            : output;
     const double fill = request.fill.value_or(0.0);
     if (request.label.fraction || request.label.argmax) {
         options.fill = fill;

@@ -543,12 +543,12 @@ Plan Plan::cropped(const Box3& box) const {
         }
     }
     Plan part = *this;
-    part.output = grid_of_box(output, box);
     if (separable) {
         crop_passes(part, box);
     } else {
         crop_gather(part, box);
     }
+    part.output = grid_of_box(output, box);
     for (int d = 0; d < 3; ++d) {
         if (separable) part.axes[d].first_output += box.lo[d];
         part.covered.lo[d] = std::clamp(covered.lo[d] - box.lo[d], std::int64_t{0}, part.output.extent[d]);

@@ -121,6 +121,7 @@ struct ResampleResult {
     double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
+    std::int64_t kept_labels = 0;  ///< that had vanished and got a voxel back
     ValueRange input_range{}, output_range{};
     std::int64_t output_file_bytes = 0;
     std::vector<std::string> warnings;  ///< found while running; those of the job are not repeated

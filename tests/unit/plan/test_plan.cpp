@@ -118,6 +118,23 @@ TEST(Passes, RunInTheOrderYXZ) {
     for (std::size_t s = 0; s < 3; ++s) EXPECT_EQ(std::get<AxisPass>(plan.stages[s]).axis, order[s]);
 }
 
+// An axis that the whole plan leaves alone is cut by a pass that picks its samples.
+TEST(Passes, ACutAxisThatDoesNotChangeIsPicked) {
+    const Grid input = axis_grid({7, 8, 9}, {1, 1, 1});
+    for (const Grid& output : {input, with_spacing(input, {0.5, 2, 1})}) {
+        const Extent& n = output.extent;
+        const Box3 box{{0, 0, 4}, {n[0], n[1], 7}};
+        const Plan part = make_plan(input, output, {}).cropped(box);
+        const auto* pass = part.stages.empty() ? nullptr : std::get_if<AxisPass>(&part.stages.back());
+        ASSERT_NE(pass, nullptr);
+        EXPECT_EQ(pass->axis, 2);
+        EXPECT_EQ(pass->taps.n_in, 9);
+        EXPECT_EQ(pass->taps.first, (std::vector<std::int64_t>{4, 5, 6}));
+        EXPECT_EQ(part.input_box({{0, 0, 0}, {n[0], n[1], 3}}), (Box3{{0, 0, 4}, {7, 8, 7}}));
+        EXPECT_EQ(passes(make_plan(input, output, {}).cropped({{0, 0, 0}, n})), passes(make_plan(input, output, {})));
+    }
+}
+
 TEST(Antialiasing, OnlyWhereTheStepIsAboveOne) {
     const Grid input = axis_grid({30, 30, 30}, {1, 1, 1});
     const Grid output = with_spacing(input, {0.5, 1, 2.5});
