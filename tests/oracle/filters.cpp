@@ -82,13 +82,19 @@ bool is_sinc(Kernel kernel) {
     }
 }
 
-int sinc_radius(Kernel kernel, const KernelShape& shape) {
+// lanczos2 to lanczos4 are what they are, whatever the shape says; 0 for the others.
+int lanczos_radius(Kernel kernel) {
     switch (kernel) {
         case Kernel::lanczos2: return 2;
         case Kernel::lanczos3: return 3;
         case Kernel::lanczos4: return 4;
-        default: return shape.radius;
+        default: return 0;
     }
+}
+
+int sinc_radius(Kernel kernel, const KernelShape& shape) {
+    const int r = lanczos_radius(kernel);
+    return r > 0 ? r : shape.radius;
 }
 
 // t = x/r.
@@ -176,6 +182,8 @@ Row trimmed(const std::vector<double>& w, double outside) {
 
 double basis_spline(int order, double x) {
     if (order == 0) return x >= -0.5 && x < 0.5 ? 1.0 : 0.0;
+    // Not from boxes: next to a knot rounding can put x + 1/2 and x - 1/2 into both of them, or into none.
+    if (order == 1) return std::max(0.0, 1.0 - std::abs(x));
     const double half = 0.5 * (order + 1);
     if (std::abs(x) >= half) return 0.0;
     return ((half + x) * basis_spline(order - 1, x + 0.5) + (half - x) * basis_spline(order - 1, x - 0.5)) / order;
@@ -230,7 +238,8 @@ Taps kernel_taps(Kernel kernel, const KernelShape& shape, double c) {
     for_each_between(c - reach, c + reach, [&](std::int64_t j, double at) {
         if (const double w = kernel_value(kernel, c - at, shape); w != 0.0) taps[j] = w;
     });
-    if (kernel == Kernel::gaussian || (is_sinc(kernel) && shape.normalised)) divide(taps, sum_of(taps));
+    const bool sinc_divided = is_sinc(kernel) && (shape.normalised || lanczos_radius(kernel) > 0);
+    if (kernel == Kernel::gaussian || sinc_divided) divide(taps, sum_of(taps));
     return taps;
 }
 

@@ -75,19 +75,29 @@ void Oracle::find_route() {
         o[a] = 1;
         column[a] = difference(unsnapped_position(o), origin);
     }
-    // Separable: over the whole output grid no input axis depends on a second output axis by more than 1e-4 voxel.
-    for (int i = 0; i < 3; ++i) {
-        double reach = 0.0, longest = -1.0;
-        for (int a = 0; a < 3; ++a) {
-            if (std::abs(column[a][i]) > longest) longest = std::abs(column[a][i]), output_axis_[i] = a;
-            reach += std::abs(column[a][i]) * static_cast<double>(output_.extent[a] - 1);
+    // Separable: input axis i is walked along output axis p[i], and over the whole output grid no other output axis
+    // moves it by more than 1e-4 voxel. Grids of one voxel along an axis leave a choice: the largest term of the
+    // determinant.
+    separable_ = false;
+    double largest = -1.0;
+    std::array<int, 3> p{0, 1, 2};
+    do {
+        double term = 1.0;
+        bool apart = true;
+        for (int i = 0; i < 3; ++i) {
+            double beside = 0.0;
+            for (int a = 0; a < 3; ++a)
+                if (a != p[i]) beside += std::abs(column[a][i]) * static_cast<double>(output_.extent[a] - 1);
+            apart = apart && beside <= 1e-4;
+            term *= std::abs(column[p[i]][i]);
         }
-        reach -= longest * static_cast<double>(output_.extent[output_axis_[i]] - 1);
-        if (reach > 1e-4) separable_ = false;
-        step_[i] = longest;
-    }
+        if (!apart || term <= largest) continue;
+        separable_ = true;
+        largest = term;
+        output_axis_ = p;
+    } while (std::next_permutation(p.begin(), p.end()));
     for (int i = 0; i < 3; ++i) {
-        if (!separable_) step_[i] = norm(column[0][i], column[1][i], column[2][i]);
+        step_[i] = separable_ ? std::abs(column[output_axis_[i]][i]) : norm(column[0][i], column[1][i], column[2][i]);
         // A step within 1e-9 of 1 is rounding of the affines, not down-sampling.
         if (step_[i] > 1.0 + kSame)
             low_pass_[i] = std::sqrt(std::max(1.0, 1.0 + (square(step_[i]) - square(options_.aperture[i]))));

@@ -276,11 +276,13 @@ double Oracle::error_bound(const Precision& precision) const {
 // Widening only lowers it.
 double Oracle::slope_sum(int axis) const {
     const KernelShape& shape = options_.shape;
+    // A box loses on one side what it gains on the other.
+    if (separable_ && antialias(axis) == Antialias::area) return 2.0 / low_pass_[axis];
     switch (options_.kernel[axis]) {
         case Kernel::nearest: return 0.0;
         case Kernel::linear: return 2.0;
         case Kernel::cubic: return 3.2;
-        case Kernel::area: return 2.0 / step_[axis];  // a box loses on one side what it gains on the other
+        case Kernel::area: return 2.0 / step_[axis];
         case Kernel::gaussian:
             // A voxel's share changes by the difference of the density at its two faces: over all voxels by twice the
             // largest density, 0.4/sigma. The sum that it is divided by changes no more, and is at least what lies

@@ -57,6 +57,16 @@ TEST(BasisSpline, TranslatesSumToOne) {
     }
 }
 
+TEST(BasisSpline, IsContinuousAtItsKnots) {
+    for (int order = 1; order <= 5; ++order) {
+        for (double knot = -3; knot <= 3; knot += 0.5) {
+            const double before = std::nextafter(knot, -10.0), after = std::nextafter(knot, 10.0);
+            EXPECT_NEAR(basis_spline(order, before), basis_spline(order, knot), 2e-15) << order << " " << knot;
+            EXPECT_NEAR(basis_spline(order, after), basis_spline(order, knot), 2e-15) << order << " " << knot;
+        }
+    }
+}
+
 TEST(KernelValue, InterpolatesAndIsSymmetric) {
     for (Kernel kernel : kInterpolating) {
         for (int j = -8; j <= 8; ++j)
@@ -125,6 +135,10 @@ TEST(KernelTaps, SumToOneUnlessToldOtherwise) {
     }
     for (Kernel kernel : kSincs) {
         const Taps plain = kernel_taps(kernel, as_itk, 10.37), divided = kernel_taps(kernel, {}, 10.37);
+        if (kernel == Kernel::lanczos2 || kernel == Kernel::lanczos3 || kernel == Kernel::lanczos4) {
+            EXPECT_EQ(plain, divided) << name_of(kernel) << " has no shape";
+            continue;
+        }
         EXPECT_GT(std::abs(sum_of(plain) - 1.0), 1e-5) << name_of(kernel);
         ASSERT_EQ(plain.size(), divided.size());
         for (const auto& [j, w] : plain) EXPECT_NEAR(w, divided.at(j) * sum_of(plain), 1e-15) << name_of(kernel);

@@ -388,6 +388,27 @@ TEST(Oblique, KeepsAWorldRamp) {
     EXPECT_GT(tested, 60);
 }
 
+TEST(Oblique, IsWhatIsNoPermutation) {
+    const double s = std::sqrt(0.5);
+    const Grid input{{9, 9, 9}, {}};
+    const auto oracle_of = [&](const Extent& n, const Affine& affine) {
+        return Oracle(input, Grid{n, affine}, options_of(Kernel::linear), std::vector<double>(729, 1.0));
+    };
+    const Affine turned{{{{s, -s, 0, 4}, {s, s, 0, 1}, {0, 0, 2, 3}}}},
+        swapped{{{{0, 0, -3, 8}, {2, 0, 0, 1}, {0, 0.5, 0, 3}}}};
+    EXPECT_FALSE(oracle_of({3, 3, 3}, turned).separable());
+    EXPECT_FALSE(oracle_of({3, 1, 1}, turned).separable()) << "a line that moves along two axes";
+    EXPECT_TRUE(oracle_of({1, 1, 4}, turned).separable()) << "a line that moves along one";
+    EXPECT_TRUE(oracle_of({1, 1, 1}, turned).separable());
+    EXPECT_TRUE(oracle_of({3, 3, 3}, swapped).separable());
+    EXPECT_EQ(oracle_of({3, 3, 3}, swapped).step(), (Vec3{3, 2, 0.5}));
+    // Less than 1e-4 voxel over the whole grid is none.
+    Affine sheared = swapped;
+    sheared(0, 0) = 4e-5;
+    EXPECT_TRUE(oracle_of({3, 3, 3}, sheared).separable());
+    EXPECT_FALSE(oracle_of({4, 3, 3}, sheared).separable());
+}
+
 // Rotation by 45 degrees about z at twice the spacing: each row of the affine has norm 2. The delta is low-passed on
 // the input grid first; then linear takes 3/4, 1/4 on x and 1/2, 1/2 on y.
 TEST(Oblique, LowPassComesBeforeTheInterpolation) {
