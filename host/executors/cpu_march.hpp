@@ -32,7 +32,7 @@ struct AxisTaps {
           n_out(taps.n_out),
           lo(covered_lo),
           hi(covered_hi),
-          stride(taps.stride),
+          stride(std::max<std::int64_t>(1, taps.stride)),  // no row has a tap where all of it is boundary
           first(taps.first),
           count(taps.count),
           weight(taps.weight.begin(), taps.weight.end()) {

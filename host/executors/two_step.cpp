@@ -54,7 +54,7 @@ struct Neighbours {
 Neighbours neighbours(double c, double k, std::int64_t n) {
     const double near = std::floor(c + 0.5);
     if (std::fabs(c - near) < math::kIntegerSnap) c = near;
-    const double reach = std::max(1.0, k);
+    const double reach = std::max(1.0, k) - math::kIntegerSnap;
     const auto lo = static_cast<std::int64_t>(std::floor(c - reach)) + 1;
     const auto hi = static_cast<std::int64_t>(std::ceil(c + reach));
     return {std::max<std::int64_t>(lo, 0), std::min(hi, n)};

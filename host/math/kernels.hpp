@@ -180,7 +180,8 @@ REVOXEL_HD inline void general_taps(const PointKernel& kernel, std::int64_t base
             weight[t] = windowed_sinc(kernel.window, static_cast<double>(kernel.radius), low + t);
         }
     } else {
-        const std::int64_t begin = floor_index(f + 0.5 - kernel.reach), end = ceil_index(f + 0.5 + kernel.reach);
+        const std::int64_t begin = floor_index(f + 0.5 - kernel.reach + kTieTolerance),
+                           end = ceil_index(f + 0.5 + kernel.reach - kTieTolerance);
         taps.first = base + begin;
         taps.end = static_cast<int>(end - begin);
         low = static_cast<double>(begin) - f;

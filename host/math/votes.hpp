@@ -40,8 +40,8 @@ REVOXEL_HD inline VoteTaps vote_taps(const PointKernel& kernel, double stretch, 
         taps.first = ceil_index(c - stretch);
         end = floor_index(c + stretch) + 1;
     } else {
-        taps.first = floor_index(c + 0.5 - kernel.reach);
-        end = ceil_index(c + 0.5 + kernel.reach);
+        taps.first = floor_index(c + 0.5 - kernel.reach + kTieTolerance);
+        end = ceil_index(c + 0.5 + kernel.reach - kTieTolerance);
     }
     taps.count = static_cast<int>(end - taps.first);
     for (int t = 0; t < taps.count; ++t) taps.sum += raw_vote(kernel, stretch, static_cast<double>(taps.first + t) - c);

@@ -433,6 +433,14 @@ void check_shape(const PlanOptions& o) {
     if (!sinc)
         refuse("unnormalised weights are for the sinc kernels only; choose one (sinc-hamming, say) or leave it out");
     if (o.boundary == Boundary::renormalise) refuse("unnormalised weights contradict boundary renormalise; choose one");
+    if (o.nan_aware)
+        refuse("unnormalised weights contradict NaN-aware ones, which are divided by their sum; choose one");
+    if (o.boundary == Boundary::constant || o.outside == Outside::extend) {
+        refuse(
+            "unnormalised weights do not keep a constant outside; choose boundary edge, mirror, reflect or wrap, and "
+            "fill "
+            "outside");
+    }
 }
 
 void check_low_pass(const PlanOptions& o, int i) {
@@ -529,6 +537,8 @@ Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options
 
 bool Plan::is_copy() const {
     if (options.output_slope != 1.0 || options.output_intercept != 0.0 || options.threshold) return false;
+    const bool rounds = !is_integer(options.input_dtype) && is_integer(options.output_dtype);
+    if (rounds && options.rounding != Rounding::even && !options.labels) return false;
     return std::all_of(stages.begin(), stages.end(), [](const Stage& stage) {
         if (const auto* pass = std::get_if<AxisPass>(&stage)) return pass->taps.is_copy();
         const auto& gather = std::get<AffineGather>(stage);

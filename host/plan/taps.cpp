@@ -75,7 +75,9 @@ void centre_on(double c, std::int64_t first, std::vector<double>& weight) {
         size1 += size * d;
         size2 += size * d * d;
     }
-    const double b = -moment * size0 / (size0 * size2 - size1 * size1), a = -b * size1 / size0;
+    const double spread = size0 * size2 - size1 * size1;
+    if (!(spread > 1e-12 * size0 * size2)) return;  // a single tap cannot be moved
+    const double b = -moment * size0 / spread, a = -b * size1 / size0;
     for (std::size_t t = 0; t < weight.size(); ++t) weight[t] += std::fabs(weight[t]) * (a + b * distance(t));
 }
 
@@ -88,8 +90,8 @@ struct Window {
 Window gaussian_window(const KernelShape& shape, double c, double stretch) {
     const double sigma = shape.sigma * stretch, reach = shape.alpha * sigma;
     Window window;
-    window.first = static_cast<std::int64_t>(std::floor(c + 0.5 - reach));
-    const auto end = static_cast<std::int64_t>(std::ceil(c + 0.5 + reach));
+    window.first = static_cast<std::int64_t>(std::floor(c + 0.5 - reach + math::kTieTolerance));
+    const auto end = static_cast<std::int64_t>(std::ceil(c + 0.5 + reach - math::kTieTolerance));
     for (std::int64_t j = window.first; j < end; ++j) {
         window.weight.push_back(math::voxel_gaussian(static_cast<double>(j) - c, sigma));
     }
@@ -175,9 +177,8 @@ std::vector<double> narrow_gaussian(double v) {
 
 std::vector<double> exact_gaussian(double variance) {
     if (variance < kNarrow) return narrow_gaussian(variance);
-    const auto gaussian = [](double s) {
-        return sampled_gaussian(s, static_cast<std::int64_t>(std::ceil(5.0 * s)) + 1);
-    };
+    const auto reach = static_cast<std::int64_t>(std::ceil(5.0 * std::sqrt(variance) - math::kTieTolerance)) + 1;
+    const auto gaussian = [reach](double s) { return sampled_gaussian(s, reach); };
     double lo = 0.1, hi = std::sqrt(variance) + 1.0;  // the variance grows with s
     for (int step = 0; step < 100; ++step) {
         const double middle = 0.5 * (lo + hi);
@@ -317,7 +318,7 @@ Rows supersample_rows(const AxisGeometry& axis, const AxisFilter& filter, double
 }
 
 Rows sampled_gaussian_rows(std::int64_t n, Boundary boundary, double sigma) {
-    const auto reach = static_cast<std::int64_t>(std::floor(4.0 * sigma + 0.5));
+    const auto reach = static_cast<std::int64_t>(std::floor(4.0 * sigma + 0.5 + math::kTieTolerance));
     return symmetric_rows(n, 0, n, sampled_gaussian(sigma, reach), boundary);
 }
 

@@ -246,6 +246,36 @@ TEST(Cropped, IsTheBoxOfTheWhole) {
     }
 }
 
+// Found by random option sets: rows that are all boundary, single taps that cannot be centred, sub-samples beyond a
+// face, copies that have to be cut to integers.
+TEST(Options, CornersThatOnceFailed) {
+    Case outside{axis_grid({12, 4, 6}, {1, 1, 1}), axis_grid({3, 1, 8}, {9, 1, 1}, {40, 0, -1}), {}};
+    outside.options.kernel = Kernel::cubic;
+    outside.options.antialias = Antialias::pillow;
+    outside.options.boundary = Boundary::constant;
+    outside.options.boundary_value = 7;
+    outside.options.outside = Outside::extend;
+    outside.options.input_dtype = outside.options.output_dtype = DType::int32;
+    outside.options.clip = Clip::global;
+    check_case(outside);
+    Case narrow = separable_case();
+    narrow.options.kernel = Kernel::gaussian;
+    narrow.options.shape.sigma = 0.49;
+    narrow.options.shape.alpha = 0.3;
+    check_case(narrow);
+    Case beyond = separable_case();
+    beyond.options.kernel = Kernel::nearest;
+    beyond.options.antialias = Antialias::supersample;
+    beyond.options.boundary = Boundary::renormalise;
+    check_case(beyond);
+    Case cut = separable_case();
+    cut.options.kernel = Kernel::nearest;
+    cut.options.input_dtype = DType::float64;
+    cut.options.output_dtype = DType::int16;
+    cut.options.rounding = Rounding::truncate;
+    check_case(cut);
+}
+
 TEST(Cropped, RefusesBoxesOutside) {
     const Case c = separable_case();
     const Plan plan = make_plan(c.input, c.output, c.options);
