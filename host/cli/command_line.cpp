@@ -63,7 +63,7 @@ void add_value_options(CLI::App& app, ResampleArguments& a) {
         "nearest|linear|quadratic|cubic|area|gaussian|lanczos2|lanczos3|lanczos4|sinc-lanczos|sinc-hamming|sinc-cosine|"
         "sinc-welch|sinc-blackman|bspline2|bspline3|bspline4|bspline5|label-gaussian",
         "kernel, or three for the input's axes (bspline3,bspline3,nearest); quadratic is bspline2, cubic is Keys "
-        "(Catmull-Rom), label-gaussian is gaussian with --sigma 1 --cut 1 for --labels",
+        "(Catmull-Rom), label-gaussian, for label maps, is a Gaussian of 1 voxel cut there",
         "linear; bspline3 with --target-fwhm");
     option(app, group, "--order", a.order, "0|1|2|3",
            "kernel by order: nearest, linear, bspline2, bspline3; instead of --interp");
@@ -71,10 +71,11 @@ void add_value_options(CLI::App& app, ResampleArguments& a) {
     flag(app, group, "--unnormalised", a.unnormalised, "sinc weights are not divided by their sum, as ITK leaves them");
     option(app, group, "--sigma", a.sigma, "VOXELS", "standard deviation of kernel gaussian in input voxels", "0.8");
     option(app, group, "--cut", a.cut, "SIGMAS", "reach of kernel gaussian in sigmas", "4");
-    option(app, group, "--boundary", a.boundary, "edge|mirror|reflect|wrap|constant|renormalise",
-           "the input beyond its faces, where the kernel reaches there: edge a|abc|c, mirror b|abc|b, reflect a|abc|c "
-           "mirrored, wrap c|abc|a, constant the fill, renormalise nothing",
-           "edge");
+    option(
+        app, group, "--boundary", a.boundary, "edge|mirror|reflect|wrap|constant|renormalise",
+        "what lies beyond the faces, where the kernel reaches there: edge aaa|abcd|ddd, mirror dcb|abcd|cba, reflect "
+        "cba|abcd|dcb, wrap bcd|abcd|abc, constant the fill, renormalise nothing",
+        "edge");
     option(app, group, "--outside", a.outside, "fill|extend",
            "voxels whose centres lie outside the input: the fill, or the input continued by the boundary", "fill");
     option(
@@ -158,6 +159,20 @@ void add_resample(CommandLine& line) {
     add_label_options(app, a);
     add_run_options(app, a);
     line.resample = &app;
+}
+
+void add_plan(CommandLine& line) {
+    CLI::App& plan = *line.app.add_subcommand("plan", "Recommend a spacing for a cohort, and say what it would mean.");
+    PlanArguments& a = line.plan_arguments;
+    plan.add_option("FILES-or-FOLDER", a.paths,
+                    "NIfTI files, and folders that are searched for them with their subfolders; only headers are read")
+        ->required()
+        ->type_name("FILE");
+    option(plan, "Options", "--budget", a.budget, "VOXELS", "the most voxels of a resampled volume (also 50M, 0.5G)",
+           "50M");
+    flag(plan, "Options", "--all", a.all, "every file in the tables, however many there are");
+    flag(plan, "Options", "--json", a.json, "one JSON object on standard output, with every file");
+    line.plan = &plan;
 }
 
 void add_others(CommandLine& line) {
@@ -257,6 +272,7 @@ std::unique_ptr<CommandLine> make_command_line() {
     app.add_flag("--version", line->version, "version, compiler, CUDA, CPU features");
     app.require_subcommand(0, 1);
     add_resample(*line);
+    add_plan(*line);
     add_others(*line);
     return line;
 }

@@ -34,12 +34,20 @@ struct CompareArguments {
     bool json = false, quiet = false;
 };
 
+struct PlanArguments {
+    std::vector<std::string> paths;
+    Word budget;
+    bool json = false, all = false;
+};
+
 struct CommandLine {
     CLI::App app{"Puts medical volumes on other grids, right to the voxel.", "revoxel"};
-    CLI::App *resample = nullptr, *info = nullptr, *compare = nullptr, *completion = nullptr, *man = nullptr;
+    CLI::App *resample = nullptr, *info = nullptr, *compare = nullptr, *plan = nullptr, *completion = nullptr,
+             *man = nullptr;
     ResampleArguments resample_arguments;
     InfoArguments info_arguments;
     CompareArguments compare_arguments;
+    PlanArguments plan_arguments;
     std::string shell;
     bool version = false;
 };
@@ -53,6 +61,7 @@ std::string explain_parse_error(const CommandLine& line, const CLI::ParseError& 
 int run_resample_command(const ResampleArguments& arguments);
 int run_info_command(const InfoArguments& arguments);
 int run_compare_command(const CompareArguments& arguments);
+int run_plan_command(const PlanArguments& arguments);
 
 std::string help_text(const CLI::App& app);
 std::string manual_page(const CLI::App& app);

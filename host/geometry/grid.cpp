@@ -180,16 +180,19 @@ Grid with_extent(const Grid& input, const Extent& extent, GridPolicy policy) {
     return mapped(input, maps);
 }
 
-double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule) {
+double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule, double finest_mm) {
     if (voxels < 1)
         throw Error(ErrorCode::usage, fmt::format("a budget of {} voxels is not possible; expected 1 or more", voxels));
     const Vec3 s = spacing(input);
     const auto fits = [&](double t) {
         double count = 1.0;
-        for (int d = 0; d < 3; ++d) count *= static_cast<double>(resampled_count(input.extent[d], s[d], t, rule));
+        for (int d = 0; d < 3; ++d) {
+            if (static_cast<double>(input.extent[d]) * s[d] / t >= static_cast<double>(kMaxCount)) return false;
+            count *= static_cast<double>(resampled_count(input.extent[d], s[d], t, rule));
+        }
         return count <= static_cast<double>(voxels);
     };
-    double fine = *std::min_element(s.begin(), s.end());
+    double fine = finest_mm > 0.0 ? finest_mm : *std::min_element(s.begin(), s.end());
     if (fits(fine)) return fine;
     const Vec3 size = fov(input);
     double coarse = *std::max_element(size.begin(), size.end());  // one voxel an axis under every rule

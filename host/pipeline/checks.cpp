@@ -140,7 +140,8 @@ std::string fill_text(const ResampleJob& job) {
 void warn_of_almost_same(const ResampleJob& job, std::vector<std::string>& warnings) {
     for (int a = 0; a < 3 && job.request.grid.spacing_mm; ++a) {
         const double step = std::fabs(job.plan.axes[a].step), mm = spacing(job.input.grid)[a];
-        if (job.plan.axes[a].copied || std::fabs(step - 1.0) > 2e-3) continue;
+        const bool same = step == 1.0 && job.plan.options.blur[job.plan.axes[a].input_axis] > 0.0;
+        if (job.plan.axes[a].copied || same || std::fabs(step - 1.0) > 2e-3) continue;
         warnings.push_back(
             fmt::format("axis {}: {:.7g} mm is almost the input's {:.9g} mm, yet every voxel is interpolated; "
                         "a spacing of 0 keeps the axis",
@@ -150,6 +151,7 @@ void warn_of_almost_same(const ResampleJob& job, std::vector<std::string>& warni
 
 /// About output voxels that lie outside the input.
 void warn_of_fill(const ResampleJob& job, std::vector<std::string>& warnings) {
+    if (job.plan.options.outside == Outside::extend) return;
     const CommonField field(job.plan.output, job.plan.input);
     if (field.whole()) return;
     const std::int64_t all = voxel_count(job.plan.output), outside = all - field.count();
@@ -184,6 +186,7 @@ void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std
     if (job.request.fill || job.request.fill_minimum || job.request.label.labels) return;
     const ValueRange range = scaled_range(stored, job.input.slope(), job.input.intercept());
     if (!(range.min < -500.0)) return;
+    if (job.plan.options.outside == Outside::extend) return;
     if (CommonField(job.plan.output, job.plan.input).count() == voxel_count(job.plan.output)) return;
     warnings.push_back(fmt::format(
         "voxels outside the input hold 0, but its values go down to {:g} (a CT?); --fill min or --fill -1000 means air",

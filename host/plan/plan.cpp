@@ -293,6 +293,10 @@ void plan_gather(Plan& plan, const Affine& m) {
         plan.axes[i] = {i, k, 0.0, 0, false, axis.factor > 1.0};
         if (options.labels) {
             gather.stretch[i] = axis.factor;
+            if (options.outside == Outside::extend) {
+                const math::PointKernel kernel = point_kernel(options.kernel[i], options.shape, axis.factor);
+                gather.margin[i] = std::ceil(std::max(kernel.reach, axis.factor)) + 1.0;
+            }
             continue;
         }
         if (std::optional<TapTable> taps = gather_prefilter(plan, axis, i, gather)) {

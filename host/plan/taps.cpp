@@ -107,18 +107,29 @@ Window kernel_window(const KernelFunction& kernel, double c, double stretch) {
     return window;
 }
 
-Row kernel_row(const AxisFilter& filter, const KernelFunction& kernel, double c, double stretch, bool centred,
-               std::int64_t n) {
+/// Whether weights are left as the kernel gives them: ITK's windowed sincs. Widened, they are divided by their sum.
+bool is_unnormalised(const AxisFilter& filter, double stretch) {
+    return is_windowed_sinc(filter.kernel) && filter.kernel >= Kernel::sinc_lanczos && !filter.shape.normalised &&
+           stretch == 1.0;
+}
+
+/// The weights at position c, scaled to sum 1 unless is_unnormalised.
+Window window_at(const AxisFilter& filter, const KernelFunction& kernel, double c, double stretch, bool centred) {
     if (filter.kernel == Kernel::nearest) {
-        return folded(static_cast<std::int64_t>(std::floor(c + 0.5 + math::kTieTolerance)), {1.0}, n, filter.boundary);
+        return {static_cast<std::int64_t>(std::floor(c + 0.5 + math::kTieTolerance)), {1.0}};
     }
     Window window = filter.kernel == Kernel::gaussian ? gaussian_window(filter.shape, c, stretch)
                                                       : kernel_window(kernel, c, stretch);
     if (stretch > 1.0 && centred) centre_on(c, window.first, window.weight);
-    const bool as_it_is =
-        is_windowed_sinc(filter.kernel) && filter.kernel >= Kernel::sinc_lanczos && !filter.shape.normalised;
-    return as_it_is ? folded(window.first, window.weight, n, filter.boundary)
-                    : folded_to_one(window.first, window.weight, n, filter.boundary);
+    if (is_unnormalised(filter, stretch)) return window;
+    const double sum = std::accumulate(window.weight.begin(), window.weight.end(), 0.0);
+    for (double& w : window.weight) w /= sum;
+    return window;
+}
+
+Row row_of(const Window& window, const AxisFilter& filter, double stretch, std::int64_t n) {
+    return is_unnormalised(filter, stretch) ? folded(window.first, window.weight, n, filter.boundary)
+                                            : folded_to_one(window.first, window.weight, n, filter.boundary);
 }
 
 /// Symmetric weights about each sample of an axis, half[0] at the sample.
@@ -150,11 +161,20 @@ double variance_of(const std::vector<double>& half) {
     return sum;
 }
 
-/// Below this variance the Gaussian has three taps: exp(-1/(2 s^2)) would vanish.
-constexpr double kThreeTaps = 0.02;
+/// Below this variance (sigma 0.7 voxel) samples of a Gaussian are far from being one: what they lack of its spectrum
+/// folds back.
+constexpr double kNarrow = 0.49;
+
+/// The seven taps that have all moments of a Gaussian up to the sixth: the means of the Lagrange polynomials on -3..3.
+/// The outer ones are slightly negative, never below -0.0062.
+std::vector<double> narrow_gaussian(double v) {
+    const double v2 = v * v, v3 = v2 * v;
+    return {1.0 - 49.0 / 36.0 * v + 7.0 / 6.0 * v2 - 5.0 / 12.0 * v3, (36.0 * v - 39.0 * v2 + 15.0 * v3) / 48.0,
+            (-9.0 * v + 30.0 * v2 - 15.0 * v3) / 120.0, (4.0 * v - 15.0 * v2 + 15.0 * v3) / 720.0};
+}
 
 std::vector<double> exact_gaussian(double variance) {
-    if (variance < kThreeTaps) return {1.0 - variance, 0.5 * variance};
+    if (variance < kNarrow) return narrow_gaussian(variance);
     const auto gaussian = [](double s) {
         return sampled_gaussian(s, static_cast<std::int64_t>(std::ceil(5.0 * s)) + 1);
     };
@@ -197,30 +217,44 @@ std::vector<std::int64_t> rounded_units(const std::vector<double>& weight, doubl
     return units;
 }
 
-/// Rows of units, trimmed, as a table of multiples of 1/whole.
-TapTable table_of(const Rows& rows, std::vector<std::vector<std::int64_t>> units, std::int64_t n_in, double whole,
-                  Boundary boundary) {
+std::vector<double> shares(const std::vector<std::int64_t>& units, double whole) {
+    std::vector<double> weight;
+    for (std::int64_t u : units) weight.push_back(static_cast<double>(u) / whole);
+    return weight;
+}
+
+/// The type holds multiples of the unit below 2 only, so the unit grows where partial sums do: with coefficients of
+/// splines.
+double unit_scale(const std::vector<double>& weight) {
+    double positive = 0.0, scale = 1.0;
+    for (double w : weight) positive += std::max(w, 0.0);
+    while (positive > 2.0 * scale) scale *= 2.0;
+    return scale;
+}
+
+/// Rows of rounded weights, trimmed.
+TapTable table_of(const Rows& rows, std::int64_t n_in, Boundary boundary) {
     TapTable table;
     table.n_in = n_in;
     table.n_out = static_cast<std::int64_t>(rows.size());
-    for (std::size_t o = 0; o < rows.size(); ++o) {
-        std::vector<std::int64_t>& row = units[o];
+    std::vector<std::vector<double>> kept;
+    for (const Row& row : rows) {
+        std::vector<double> weight = row.weight;
         // Taps that round to nothing at the ends go: 0 x NaN is NaN.
-        while (!row.empty() && row.back() == 0) row.pop_back();
-        const auto begin = std::find_if(row.begin(), row.end(), [](std::int64_t u) { return u != 0; });
-        const std::int64_t first = row.empty() ? 0 : rows[o].first + (begin - row.begin());
-        row.erase(row.begin(), begin);
+        while (!weight.empty() && weight.back() == 0.0) weight.pop_back();
+        const auto begin = std::find_if(weight.begin(), weight.end(), [](double w) { return w != 0.0; });
+        const std::int64_t first = weight.empty() ? 0 : row.first + (begin - weight.begin());
+        weight.erase(weight.begin(), begin);
+        const auto count = static_cast<std::int64_t>(weight.size());
         table.first.push_back(first);
-        table.count.push_back(static_cast<std::int32_t>(row.size()));
-        table.stride = std::max(table.stride, static_cast<std::int64_t>(row.size()));
-        const std::int64_t end = first + static_cast<std::int64_t>(row.size());
-        table.wraps = table.wraps || (boundary == Boundary::wrap && (first < 0 || end > n_in));
+        table.count.push_back(static_cast<std::int32_t>(count));
+        table.stride = std::max(table.stride, count);
+        table.wraps = table.wraps || (boundary == Boundary::wrap && (first < 0 || first + count > n_in));
+        kept.push_back(std::move(weight));
     }
     table.weight.assign(static_cast<std::size_t>(table.n_out * table.stride), 0.0);
-    for (std::size_t o = 0; o < rows.size(); ++o) {
-        for (std::size_t t = 0; t < units[o].size(); ++t) {
-            table.weight[o * static_cast<std::size_t>(table.stride) + t] = static_cast<double>(units[o][t]) / whole;
-        }
+    for (std::size_t o = 0; o < kept.size(); ++o) {
+        std::copy(kept[o].begin(), kept[o].end(), table.weight.begin() + static_cast<std::int64_t>(o) * table.stride);
     }
     return table;
 }
@@ -236,7 +270,8 @@ Rows kernel_rows(const AxisGeometry& axis, const AxisFilter& filter, double stre
     const KernelFunction function(filter.kernel, filter.shape, filter.compute);
     Rows rows(static_cast<std::size_t>(axis.n_out));
     for (std::int64_t o = axis.lo; o < axis.hi; ++o) {
-        rows[static_cast<std::size_t>(o)] = kernel_row(filter, function, axis.position(o), stretch, centred, axis.n_in);
+        const Window window = window_at(filter, function, axis.position(o), stretch, centred);
+        rows[static_cast<std::size_t>(o)] = row_of(window, filter, stretch, axis.n_in);
     }
     return rows;
 }
@@ -260,31 +295,23 @@ Rows area_rows(const AxisGeometry& axis, Boundary boundary, double width) {
 Rows supersample_rows(const AxisGeometry& axis, const AxisFilter& filter, double width) {
     const KernelFunction function(filter.kernel, filter.shape, filter.compute);
     const int parts = static_cast<int>(std::ceil(width - 1e-6));
-    const auto part_of = [&](double c, int s) {
-        const double offset = ((s + 0.5) / parts - 0.5) * width;
-        return kernel_row(filter, function, c + offset, 1.0, false, axis.n_in);
-    };
     Rows rows(static_cast<std::size_t>(axis.n_out));
     for (std::int64_t o = axis.lo; o < axis.hi; ++o) {
-        std::vector<Row> samples;
+        std::vector<Window> samples;
         std::int64_t lo = INT64_MAX, hi = INT64_MIN;
         for (int s = 0; s < parts; ++s) {
-            samples.push_back(part_of(axis.position(o), s));
-            if (samples.back().weight.empty()) continue;
+            const double offset = ((s + 0.5) / parts - 0.5) * width;
+            samples.push_back(window_at(filter, function, axis.position(o) + offset, 1.0, false));
             lo = std::min(lo, samples.back().first);
             hi = std::max(hi, samples.back().first + static_cast<std::int64_t>(samples.back().weight.size()));
         }
-        Row& row = rows[static_cast<std::size_t>(o)];
-        std::vector<double> weight(hi > lo ? static_cast<std::size_t>(hi - lo) : 0, 0.0);
-        for (const Row& sample : samples) {
-            row.outside += sample.outside / parts;
+        Window mean{lo, std::vector<double>(static_cast<std::size_t>(hi - lo), 0.0)};
+        for (const Window& sample : samples) {
             for (std::size_t t = 0; t < sample.weight.size(); ++t) {
-                weight[static_cast<std::size_t>(sample.first - lo) + t] += sample.weight[t] / parts;
+                mean.weight[static_cast<std::size_t>(sample.first - lo) + t] += sample.weight[t] / parts;
             }
         }
-        const double outside = row.outside;
-        if (!weight.empty()) row = folded(lo, weight, axis.n_in, filter.boundary);
-        row.outside = outside;
+        rows[static_cast<std::size_t>(o)] = row_of(mean, filter, 1.0, axis.n_in);
     }
     return rows;
 }
@@ -356,8 +383,7 @@ Rows compose(const Rows& outer, const Rows& inner, std::int64_t n, Boundary boun
 
 TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Boundary boundary, double boundary_value,
                     bool unit_sum) {
-    const double whole = compute == ComputeType::f32 ? 0x1p23 : 0x1p52;
-    std::vector<std::vector<std::int64_t>> units(rows.size());
+    Rows rounded(rows.size());
     std::vector<double> bias(rows.size(), 0.0);
     bool biased = false;
     for (std::size_t o = 0; o < rows.size(); ++o) {
@@ -365,13 +391,16 @@ TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Bo
         std::vector<double> weight = rows[o].weight;
         const bool shared = rows[o].outside != 0.0;
         if (shared) weight.push_back(rows[o].outside);
-        units[o] = unit_sum ? apportioned(weight, whole) : rounded_units(weight, whole);
-        if (!shared) continue;
-        bias[o] = static_cast<double>(units[o].back()) / whole;
-        biased = biased || units[o].back() != 0;
-        units[o].pop_back();
+        const double whole = (compute == ComputeType::f32 ? 0x1p23 : 0x1p52) / unit_scale(weight);
+        weight = shares(unit_sum ? apportioned(weight, whole) : rounded_units(weight, whole), whole);
+        if (shared) {
+            bias[o] = weight.back();
+            biased = biased || bias[o] != 0.0;
+            weight.pop_back();
+        }
+        rounded[o] = {rows[o].first, std::move(weight), 0.0};
     }
-    TapTable table = table_of(rows, std::move(units), n_in, whole, boundary);
+    TapTable table = table_of(rounded, n_in, boundary);
     if (biased) {
         table.bias = std::move(bias);
         table.outside_value = boundary_value;
@@ -380,9 +409,9 @@ TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Bo
 }
 
 TapTable make_label_table(const Rows& rows, std::int64_t n_in, Boundary boundary) {
-    std::vector<std::vector<std::int64_t>> units;
-    for (const Row& row : rows) units.push_back(rounded_units(row.weight, 0x1p20));
-    return table_of(rows, std::move(units), n_in, 0x1p20, boundary);
+    Rows rounded;
+    for (const Row& row : rows) rounded.push_back({row.first, shares(rounded_units(row.weight, 0x1p20), 0x1p20), 0.0});
+    return table_of(rounded, n_in, boundary);
 }
 
 TapTable sliced(const TapTable& table, std::int64_t lo, std::int64_t hi) {

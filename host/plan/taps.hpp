@@ -51,7 +51,8 @@ Rows supersample_rows(const AxisGeometry& axis, const AxisFilter& filter, double
 
 /// A Gaussian on an axis of n samples, as scipy.ndimage has it: sampled, cut at floor(4 sigma + 1/2).
 Rows sampled_gaussian_rows(std::int64_t n, Boundary boundary, double sigma);
-/// A sampled Gaussian whose weights have exactly this variance, in voxels^2, above 0.
+/// A Gaussian whose weights have exactly this variance, in voxels^2, above 0: sampled; below 0.49 by its moments up to
+/// the sixth, since samples that far apart are no Gaussian.
 Rows exact_gaussian_rows(std::int64_t n, Boundary boundary, double variance);
 
 /// B-spline coefficients of the extended axis of n samples, at indices lo .. hi - 1.
@@ -65,8 +66,9 @@ Rows extension_rows(std::int64_t n, std::int64_t lo, std::int64_t hi, Boundary b
 Rows compose(const Rows& outer, const Rows& inner, std::int64_t n, Boundary boundary);
 
 /// Rounds the rows to the grid of the compute type: multiples of 2^-23 (f32) or 2^-52 (f64) that sum to exactly 1, each
-/// within one unit of its value. On that grid every partial sum below 2 is exact, so the sum is 1 in any order.
-/// `unit_sum` false: rounded one by one. `boundary_value`: what the weights `outside` are multiplied with.
+/// within one unit of its value. On that grid every partial sum below 2 is exact, so the sum is 1 in any order. The
+/// unit is larger by a power of two where the positive weights of a row sum to more than 2. `unit_sum` false: rounded
+/// one by one. `boundary_value`: what the weights `outside` are multiplied with.
 TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Boundary boundary, double boundary_value,
                     bool unit_sum = true);
 

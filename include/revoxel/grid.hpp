@@ -97,8 +97,8 @@ Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy =
 Grid with_extent(const Grid& input, const Extent& extent, GridPolicy policy = GridPolicy::edges);
 
 /// The finest isotropic spacing in mm whose grid (same policy and rule) has at most `voxels` voxels, never finer than
-/// the finest axis of `input`. Throws Error(usage) when voxels < 1.
-double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule = CountRule::ceil);
+/// `finest_mm` (0: the finest axis of `input`). Throws Error(usage) when voxels < 1.
+double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule = CountRule::ceil, double finest_mm = 0.0);
 
 /// The affine from indices of `output` to continuous indices of `input`: inverse(input.affine) * output.affine.
 Affine out_to_in(const Grid& input, const Grid& output);

@@ -279,8 +279,33 @@ Taps sampled_gaussian(double s) {
     return sample_gaussian(s, static_cast<std::int64_t>(std::floor(4 * s + 0.5 + kTie))).taps;
 }
 
+// Seven symmetric taps with the moments 1, v, 3 v^2, 15 v^3 of a Gaussian: three equations for the taps at 1, 2, 3 by
+// Cramer's rule, and what is left at 0.
+Taps moment_gaussian(double v) {
+    const double m[3] = {v / 2, 3 * v * v / 2, 15 * v * v * v / 2};
+    double rows[3][3];
+    for (int p = 0; p < 3; ++p)
+        for (int d = 0; d < 3; ++d) rows[p][d] = std::pow(d + 1.0, 2 * (p + 1));
+    const auto determinant = [&](int replaced) {
+        double a[3][3];
+        for (int p = 0; p < 3; ++p)
+            for (int d = 0; d < 3; ++d) a[p][d] = d == replaced ? m[p] : rows[p][d];
+        return a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) - a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +
+               a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]);
+    };
+    Taps taps;
+    double beside = 0.0;
+    for (int d = 1; d <= 3; ++d) {
+        const double w = determinant(d - 1) / determinant(-1);
+        taps[-d] = taps[d] = w;
+        beside += 2 * w;
+    }
+    taps[0] = 1 - beside;
+    return taps;
+}
+
 Taps exact_gaussian(double variance) {
-    if (variance < 0.02) return {{-1, variance / 2}, {0, 1 - variance}, {1, variance / 2}};
+    if (variance < 0.49) return moment_gaussian(variance);
     const auto reach = static_cast<std::int64_t>(std::ceil(5 * std::sqrt(variance) - kTie)) + 1;
     // The variance grows with s, from 0 to that of a box of 2 reach + 1 voxels, which is more than eight times as
     // large.

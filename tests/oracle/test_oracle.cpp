@@ -215,13 +215,15 @@ TEST(Oracle, BlurComesFirstAtAnyStep) {
         options.blur = {1.3, 0, 0};
         EXPECT_NEAR(variance_about(weights_on_line(101, options, 50, k), 50), 1.69, 1e-12) << k;
     }
-    // On the grid, by hand: sigma^2 = 0.01 weighs 0.005, 0.99, 0.005; then the mean of two; then, with the low-pass of
+    // On the grid, by hand: sigma^2 = 0.01 weighs these; then the mean of two; then, with the low-pass of
     // k = 1.1, (k^2 - 1)/12 = 0.0175 of variance more in between.
     PlanOptions options = options_of(Kernel::linear, Antialias::none);
     options.blur = {0.1, 0, 0};
     const std::vector<double> samples{100, 200, 0, 0};
-    EXPECT_NEAR(value_on_line(samples, options, 0.5), (0.995 * 100 + 0.005 * 200 + 0.99 * 200 + 0.005 * 100) / 2,
-                1e-12);
+    const auto& [w0, w1, w2, w3] = kSlightBlur;
+    const double at_0 = w0 * 100 + w1 * (100 + 200) + w2 * 100 + w3 * 100;
+    const double at_1 = w0 * 200 + w1 * 100 + w2 * 100 + w3 * 100;
+    EXPECT_NEAR(value_on_line(samples, options, 0.5), (at_0 + at_1) / 2, 1e-12);
     options.antialias = Antialias::aperture;
     EXPECT_NEAR(variance_about(weights_on_line(21, options, 10, 1.1), 10), 0.01 + 0.0175, 1e-12);
     // Variances of axes do not mix.
@@ -259,8 +261,11 @@ TEST(Boundaries, RenormaliseByHand) {
     // A low-pass on the grid divides in its own step.
     PlanOptions blurred = options;
     blurred.blur = {0.1, 0, 0};
-    EXPECT_NEAR(value_on_line({8, 16, 32}, blurred, 0.0), (0.99 * 8 + 0.005 * 16) / 0.995, 1e-13);
-    EXPECT_NEAR(value_on_line({8, 16, 32}, blurred, 1.0), 0.005 * 8 + 0.99 * 16 + 0.005 * 32, 1e-13);
+    const double* b = kSlightBlur;
+    EXPECT_NEAR(value_on_line({8, 16, 32}, blurred, 0.0), (b[0] * 8 + b[1] * 16 + b[2] * 32) / (b[0] + b[1] + b[2]),
+                1e-13);
+    EXPECT_NEAR(value_on_line({8, 16, 32}, blurred, 1.0), (b[1] * 8 + b[0] * 16 + b[1] * 32) / (b[0] + 2 * b[1]),
+                1e-13);
 }
 
 // With the signal extended everywhere, each boundary has the symmetry that defines it: whatever filters run.

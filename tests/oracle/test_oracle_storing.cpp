@@ -66,12 +66,14 @@ TEST(NanAware, WeightsAreDividedByWhatIsThere) {
 TEST(NanAware, RunsThroughTheLowPass) {
     PlanOptions options = options_of(Kernel::linear);
     options.nan_aware = true;
-    options.blur = {0.1, 0, 0};  // weighs 0.005, 0.99, 0.005
-    EXPECT_NEAR(value_on_line({8, 16, kNan, 32}, options, 1.0), (0.005 * 8 + 0.99 * 16) / 0.995, 1e-13);
-    EXPECT_TRUE(std::isnan(value_on_line({8, 16, kNan, 32}, options, 2.0))) << "a share of 0.01";
+    options.blur = {0.1, 0, 0};
+    const auto& [w0, w1, w2, w3] = kSlightBlur;
+    const double sum = (w3 + w2 + w1) * 8 + w0 * 16 + (w2 + w3) * 32;
+    EXPECT_NEAR(value_on_line({8, 16, kNan, 32}, options, 1.0), sum / (1 - w1), 1e-13);
+    EXPECT_TRUE(std::isnan(value_on_line({8, 16, kNan, 32}, options, 2.0))) << "a share of 0.0135";
     options.boundary = Boundary::constant;
     options.boundary_value = 1000;
-    EXPECT_NEAR(value_on_line({kNan, 16}, options, 1.0), (0.99 * 16 + 0.005 * 1000) / 0.995, 1e-12);
+    EXPECT_NEAR(value_on_line({kNan, 16}, options, 1.0), (w0 * 16 + (1 - w0 - w1) * 1000) / (1 - w1), 1e-12);
     EXPECT_NEAR(value_on_line({kNan, kNan}, options, -0.49), 1000, 1e-9) << "the boundary value is no NaN";
 }
 
