@@ -301,11 +301,15 @@ def test_mrtrix(scan, spacing, preset):
         assert not differ(values(ours), theirs.data, image)[~darker].any()
 
 
+def half_away(x):
+    return np.trunc(x + np.copysign(0.5, x))
+
+
 BY_FORMULA = {
-    # count, policy, kernel, boundary, options for what the preset does not share with the tool
-    "freesurfer": (lambda n, k: int(np.ceil(n / k)), "half", "linear", "constant", []),
-    "afni": (lambda n, k: int(n / k + 0.499), "centre", "nearest", "edge", []),
-    "fsl": (lambda n, k: max(1, int(n / k)), "first", "linear", "edge", ["--antialias", "none"]),
+    # count, policy, kernel, boundary, integers; options for what the preset does not share with the tool
+    "freesurfer": (lambda n, k: int(np.ceil(n / k)), "half", "linear", "constant", half_away, []),
+    "afni": (lambda n, k: int(n / k + 0.499), "centre", "nearest", "edge", np.rint, []),
+    "fsl": (lambda n, k: max(1, int(n / k)), "first", "linear", "edge", np.trunc, ["--antialias", "none"]),
 }
 
 
@@ -313,7 +317,7 @@ BY_FORMULA = {
 @pytest.mark.parametrize("name", BY_FORMULA)
 def test_tools_that_cannot_be_run(name, scan, spacing, preset):
     """The formulas of docs/presets.md. Of FLIRT's blur before down-sampling the preset has another (-noresampblur: none)."""
-    count, policy, kernel, boundary, options = BY_FORMULA[name]
+    count, policy, kernel, boundary, integers, options = BY_FORMULA[name]
     image = load(scan)
     step = np.asarray(spacing) / tools.header_spacing(image)
     size = [count(n, k) for n, k in zip(image.shape, step)]
@@ -325,7 +329,15 @@ def test_tools_that_cannot_be_run(name, scan, spacing, preset):
     if is_labels(scan):
         kernel = "nearest"
     inside = [np.clip(c, 0, n - 1) for c, n in zip(positions, image.shape)] if boundary == "edge" else positions
-    check(ours, interpolated(image, inside, kernel, boundary), ours.affine, image)
+    expected = interpolated(image, inside, kernel, boundary)
+    check(ours, expected, ours.affine, image)
+    stored = values(preset(name, scan, spacing, *options))
+    assert stored.dtype == image.get_data_dtype()
+    if stored.dtype == np.int16:
+        decided = integers(expected - 1e-4) == integers(expected + 1e-4)
+        decided |= kernel == "nearest"
+        assert decided.mean() > 0.4
+        assert np.array_equal(stored[decided], integers(expected)[decided])
 
 
 LIGHT = {
@@ -432,6 +444,20 @@ def test_simpleitk_recipe_ends_in_fill_as_the_tool(preset, revoxel, tmp_path):
     assert np.array_equal(values(preset("simpleitk", scan, (1.5, 1.5, 1.5))), theirs)
     said = revoxel("resample", scan, "--dry-run", "--spacing", 1.5, "--preset", "simpleitk").stderr
     assert f"({(theirs == 0).sum()}) lie outside" in said
+
+
+@pytest.mark.parametrize("name", ["scipy", "freesurfer"])
+def test_halves_go_away_from_zero(name, preset, tmp_path):
+    """Samples half-way between whole numbers of both signs: round to even would give other integers."""
+    data = np.zeros((9, 4, 4), np.int16)
+    data[:] = np.arange(-4, 5)[:, None, None]
+    scan = tmp_path / "halves.nii"
+    nib.save(nib.Nifti1Image(data, np.diag([17.0, 1, 1, 1])), scan)
+    spacing = (9.0, 1.0, 1.0) if name == "scipy" else (8.5, 1.0, 1.0)
+    ours = values(preset(name, scan, spacing, "--interp", "linear", "--dtype", "int16"))[:17, 1, 1]
+    assert np.array_equal(ours, half_away(np.arange(-4, 4.5, 0.5)))
+    if name == "scipy":
+        assert np.array_equal(ours, tools.run_scipy(scan, spacing, "linear", keep_dtype=True).data[:, 1, 1])
 
 
 @pytest.mark.parametrize(
