@@ -130,10 +130,15 @@ ResampleRequest pipeline::with_preset(const ResampleRequest& original, const io:
     if (!request.grid.like && !request.grid.policy) request.grid.policy = preset.policy;
     if (!request.grid.like && !request.grid.extent && !request.grid.rule) request.grid.rule = preset.rule;
     set_kernel(request, preset, input);
-    if (!request.outside) request.outside = preset.outside;
     const LabelRequest& label = request.label;
+    if (!request.outside) {
+        // What a label map's constant boundary would be: votes know no such boundary, and nearest needs none.
+        const bool ends = label.labels && preset.boundary == Boundary::constant;
+        request.outside = ends ? Outside::fill : preset.outside;
+    }
     if (label.labels || label.argmax) return request;
-    if (!request.clip && !request.kernel->any(Kernel::nearest)) request.clip = preset.clip;
+    const bool copies = *request.kernel == PerAxis<Kernel>(Kernel::nearest);
+    if (!request.clip && !copies) request.clip = preset.clip;
     if (!request.rounding) request.rounding = preset.rounding;
     const bool typed = request.dtype || label.fraction || request.mask_threshold || input.components != 1;
     if (!typed && preset.dtype) request.dtype = preset.dtype;

@@ -64,7 +64,8 @@ def interpolation(c, n, kernel, boundary):
     matrix = np.zeros((len(c), n))
     rows = np.arange(len(c))
     if kernel == "nearest":
-        matrix[rows, extend(np.floor(c + 0.5).astype(int), n, boundary)] = 1
+        index = extend(np.floor(c + 0.5).astype(int), n, boundary)
+        matrix[rows, index] = index >= 0
         return matrix
     function, radius = KERNELS[kernel]
     low = np.floor(c).astype(int)

@@ -1,58 +1,30 @@
 """What docs/presets.md says of each tool, held against the tool: the light ones are run, the others' results are in data/
 (make_references.py). The program is not in these tests; definition.py evaluates the page's formulas."""
 
-import json
-from pathlib import Path
-
 import definition
 import nibabel as nib
 import numpy as np
-import pytest
 import tools
-
-DATA = Path(__file__).resolve().parent / "data"
-CASES = json.loads((DATA / "cases.json").read_text())
-
-# Results are float32 or computed in float32; relative to the range of the input.
-ROUNDING = 1e-6
-
-
-def load(name):
-    return nib.load(DATA / f"{name}.nii.gz")
-
-
-def grid(image, spacing, policy, count, minimum=0):
-    """Steps, voxel counts and positions along the three axes."""
-    step = np.asarray(spacing) / tools.header_spacing(image)
-    size = [max(minimum, definition.COUNTS[count](n, k)) for n, k in zip(image.shape, step)]
-    return step, size, [definition.POLICIES[policy](n, m, k) for n, m, k in zip(image.shape, size, step)]
-
-
-def interpolated(image, positions, kernel, boundary="edge"):
-    matrices = [definition.interpolation(c, n, kernel, boundary) for c, n in zip(positions, image.shape)]
-    return definition.apply(np.asanyarray(image.dataobj), matrices)
+from records import (
+    ROUNDING,
+    cases,
+    check_affine,
+    check_values,
+    grid,
+    interpolated,
+    kernels_of,
+    load,
+    needs_mrtrix,
+    nnunet_across,
+    nnunet_in_plane,
+    recorded,
+    requests,
+    thick_axis,
+)
 
 
-def check_values(found, expected, image, tolerance=ROUNDING):
-    assert found.shape == expected.shape
-    span = np.ptp(np.asanyarray(image.dataobj).astype(float))
-    assert np.abs(found - expected).max() <= tolerance * span
-
-
-def check_affine(found, image, positions, step):
-    expected = definition.affine_of(image.affine, positions, step)
-    assert np.abs(np.asarray(found) - expected).max() <= 1e-4  # mm: headers are float32
-
-
-def cases(tool, **fixed):
-    """The recorded cases of a tool, as parameters named like their files."""
-    chosen = {n: c for n, c in CASES.items() if c["tool"] == tool and all(c[k] == v for k, v in fixed.items())}
-    assert chosen, f"no recorded case of {tool} {fixed}"
-    return pytest.mark.parametrize("name, case", chosen.items(), ids=chosen)
-
-
-def recorded(name):
-    return np.asanyarray(load(name).dataobj)
+def check_grid(found, image, positions, step):
+    check_affine(found, definition.affine_of(image.affine, positions, step))
 
 
 @cases("torch", variant="size")
@@ -91,7 +63,7 @@ def test_torchio(name, case):
     image = load(case["input"])
     assert case["dtype"] == image.get_data_dtype().name
     step, _, positions = grid(image, case["spacing"], "centre", "floor")
-    check_affine(case["affine"], image, positions, step)
+    check_grid(case["affine"], image, positions, step)
     found = recorded(name)
     if case["input"].endswith("labels"):
         assert np.array_equal(found, interpolated(image, positions, "nearest"))
@@ -125,36 +97,12 @@ def test_monai(name, case):
     image = load(case["input"])
     policy = "half" if case["input"] == "oblique" else "first"
     step, size, positions = grid(image, case["spacing"], policy, "first to last")
-    check_affine(case["affine"], image, positions, step)
+    check_grid(case["affine"], image, positions, step)
     clamped = [np.clip(c, 0, n - 1) for c, n in zip(positions, image.shape)]
     if case["input"].endswith("labels"):
         assert np.array_equal(recorded(name), interpolated(image, clamped, "nearest"))
     else:
         check_values(recorded(name), interpolated(image, clamped, "linear"), image)
-
-
-def thick_axis(image, spacing):
-    """The axis that nnU-Net treats apart: the coarsest of the input, else of the output, when 3 times the finest."""
-    for candidate in (tools.header_spacing(image), np.asarray(spacing)):
-        if candidate.max() / candidate.min() > 3:
-            axes = np.flatnonzero(candidate == candidate.max())
-            return axes[0] if len(axes) == 1 else None
-    return None
-
-
-def nnunet_in_plane(image, data, positions, thick, kernel):
-    matrices = [definition.interpolation(c, n, kernel, "edge") for c, n in zip(positions, image.shape)]
-    if thick is not None:
-        matrices[thick] = None
-    return definition.apply(data, matrices)
-
-
-def nnunet_across(image, data, positions, thick):
-    if thick is None:
-        return data
-    matrices = [None] * 3
-    matrices[thick] = definition.interpolation(positions[thick], image.shape[thick], "nearest", "edge")
-    return definition.apply(data, matrices)
 
 
 @cases("nnunet")
@@ -188,23 +136,11 @@ ITK_KERNELS = {"nearest": ("nearest", "edge"), "linear": ("linear", "edge"), "bs
 def test_ants(name, case):
     image = load(case["input"])
     step, _, positions = grid(image, case["spacing"], "first", "up")
-    check_affine(case["affine"], image, positions, step)
+    check_grid(case["affine"], image, positions, step)
     kernel, boundary = ITK_KERNELS[case["variant"]]
     expected = interpolated(image, positions, kernel, boundary)
     expected = definition.fill(expected, positions, image.shape, 0)
     check_values(recorded(name), expected, image, 0 if kernel == "nearest" else ROUNDING)
-
-
-REQUESTS = [
-    (case["input"], tuple(case["spacing"]))
-    for case in CASES.values()
-    if case["tool"] == "ants" and case["variant"] in ("linear", "nearest")
-]
-requests = pytest.mark.parametrize("scan, spacing", REQUESTS, ids=lambda value: str(value))
-
-
-def kernels_of(scan, *smooth):  # of label maps only nearest
-    return ["nearest"] if scan.endswith("labels") else smooth
 
 
 @requests
@@ -215,7 +151,7 @@ def test_simpleitk(scan, spacing):
     step, _, positions = grid(image, spacing, "first", "even")
     for kernel in kernels_of(scan, "linear", "bspline"):
         result = tools.run_simpleitk(image.get_filename(), spacing, kernel, sitk.sitkFloat64)
-        check_affine(result.affine, image, positions, step)
+        check_grid(result.affine, image, positions, step)
         ours, boundary = ITK_KERNELS[kernel]
         expected = definition.fill(interpolated(image, positions, ours, boundary), positions, image.shape, 0)
         check_values(result.data, expected, image, 0 if kernel == "nearest" else ROUNDING)
@@ -270,9 +206,6 @@ def test_skimage(scan, spacing):
         check_values(result.data, np.clip(definition.apply(data, matrices), data.min(), data.max()), image)
 
 
-needs_mrtrix = pytest.mark.skipif(not tools.has_mrtrix(), reason="mrgrid is not on the PATH")
-
-
 @needs_mrtrix
 @requests
 def test_mrtrix(scan, spacing):
@@ -280,7 +213,7 @@ def test_mrtrix(scan, spacing):
     step, _, positions = grid(image, spacing, "centre", "mrtrix")
     for kernel in kernels_of(scan, "linear", "cubic"):
         result = tools.run_mrtrix(image.get_filename(), spacing, kernel)
-        check_affine(result.affine, image, positions, step)
+        check_grid(result.affine, image, positions, step)
         if kernel == "nearest":
             assert np.array_equal(result.data, interpolated(image, positions, "nearest"))
             assert result.data.dtype == image.get_data_dtype()
