@@ -121,9 +121,9 @@ void add_label_options(CLI::App& app, ResampleArguments& a) {
            "write 1 where the result, rounded to 6 decimals, is at least this, else 0");
     flag(app, group, "--argmax", a.argmax,
          "the volumes are scores of classes: write the class with the largest resampled score");
-    flag(app, group, "--softmax", a.softmax, "with --argmax: turn scores into probabilities first");
-    option(app, group, "--channel-labels", a.channel_labels, "LABELS",
-           "with --argmax: the label of each volume (0,5,7)", "0, 1, 2, ...");
+    flag(app, group, "--softmax", a.softmax, "scores become probabilities before they are resampled; for argmax");
+    option(app, group, "--channel-labels", a.channel_labels, "LABELS", "the label of each volume (0,5,7); for argmax",
+           "0, 1, 2, ...");
 }
 
 void add_run_options(CLI::App& app, ResampleArguments& a) {

@@ -36,8 +36,8 @@ std::string separable_axis_text(const Plan& plan, int a) {
     std::string text;
     if (std::fabs(k - 1.0) * static_cast<double>(m) >= 1e-3) {
         text = magnification_text(axis.step, axis.antialiased);
-    } else if (!axis.copied && plan.options.blur[axis.input_axis] > 0.0 && axis.offset == std::floor(axis.offset)) {
-        text = "blurred, voxels stay where they are";
+    } else if (!axis.copied && k == 1.0 && axis.offset == std::floor(axis.offset)) {
+        text = "filtered, voxels stay where they are";
     } else if (!axis.copied) {
         text = fmt::format("shifted by {:.3g} voxel", axis.offset - std::floor(axis.offset));
     } else {
@@ -66,7 +66,10 @@ std::string antialias_text(const Plan& plan) {
     const bool any = std::any_of(plan.axes.begin(), plan.axes.end(), [](const auto& axis) { return axis.antialiased; });
     const PerAxis<Antialias>& mode = plan.options.antialias;
     const bool widened = mode.uniform() && (mode[0] == Antialias::automatic || mode[0] == Antialias::stretch);
-    const char* what = !any                  ? "nothing to do"
+    const bool coarser = std::any_of(plan.axes.begin(), plan.axes.end(),
+                                     [](const AxisSummary& axis) { return std::fabs(axis.step) > 1.0 + 1e-3; });
+    const char* what = !any && coarser       ? "an axis is down-sampled without a low-pass"
+                       : !any                ? "nothing to do"
                        : plan.options.labels ? "the vote covers the output voxel"
                        : widened             ? "the kernel is stretched"
                                              : "low-pass where an axis is down-sampled";

@@ -140,7 +140,9 @@ std::string fill_text(const ResampleJob& job) {
 void warn_of_almost_same(const ResampleJob& job, std::vector<std::string>& warnings) {
     for (int a = 0; a < 3 && job.request.grid.spacing_mm; ++a) {
         const double step = std::fabs(job.plan.axes[a].step), mm = spacing(job.input.grid)[a];
-        const bool same = step == 1.0 && job.plan.options.blur[job.plan.axes[a].input_axis] > 0.0;
+        const int axis = job.plan.axes[a].input_axis;
+        const PlanOptions& options = job.plan.options;
+        const bool same = step == 1.0 && (options.blur[axis] > 0.0 || options.kernel[axis] == Kernel::gaussian);
         if (job.plan.axes[a].copied || same || std::fabs(step - 1.0) > 2e-3) continue;
         warnings.push_back(
             fmt::format("axis {}: {:.7g} mm is almost the input's {:.9g} mm, yet every voxel is interpolated; "

@@ -127,7 +127,9 @@ PlanOptions plan_options(const ResampleRequest& request, const ResolutionPlan& r
     const double fill = request.fill.value_or(0.0);
     if (request.label.fraction || request.label.argmax) {
         options.fill = fill;
-        options.boundary_value = fill;
+        options.boundary_value = request.label.fraction ? fill : 0.0;  // a fill label is no score
+        // The largest score is the largest scaled one, also where the slope is negative.
+        if (request.label.argmax) options.output_slope = input.slope();
         return options;
     }
     options.boundary_value = (fill - input.intercept()) / input.slope();

@@ -183,7 +183,8 @@ void plan_separable(Plan& plan, const Affine& m) {
         TapTable taps = plan.options.labels ? make_label_table(rows, g.n_in, axis.filter.boundary)
                                             : make_table(rows, g.n_in, plan.compute, axis.filter.boundary,
                                                          plan.options.boundary_value, is_unit_sum(plan.options));
-        plan.axes[a] = {plan.input_axis[a], g.step, g.offset, 0, taps.is_copy(), axis.factor > 1.0};
+        const bool area = axis.filter.kernel == Kernel::area && low_pass_factor(axis.step, 1.0, g.n_out) > 1.0;
+        plan.axes[a] = {plan.input_axis[a], g.step, g.offset, 0, taps.is_copy(), axis.factor > 1.0 || area};
         if (!taps.is_identity()) plan.stages.push_back(AxisPass{a, AxisPass::Purpose::resample, std::move(taps)});
     }
 }
