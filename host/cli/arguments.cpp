@@ -45,7 +45,8 @@ bool is_numbers(const std::string& word) {
 }
 
 bool takes_numbers(const std::string& option) {
-    return option == "--spacing" || option == "--xyz-spacing" || option == "--size";
+    return option == "--spacing" || option == "--xyz-spacing" || option == "--size" || option == "--source-fwhm" ||
+           option == "--target-fwhm";
 }
 
 /// Where an option is given more than once or contradicts another, by the names that the user typed.
@@ -95,23 +96,83 @@ GridRequest grid_from(const ResampleArguments& a) {
     return grid;
 }
 
-std::optional<Kernel> kernel_from(const ResampleArguments& a) {
+/// One name for all axes, or three.
+template <typename T, typename FromName>
+PerAxis<T> parse_per_axis(const char* option, const std::string& word, FromName&& from_name) {
+    const std::vector<std::string> parts = split(word);
+    if (parts.size() != 1 && parts.size() != 3) {
+        refuse(fmt::format("{} takes one name, or three for the axes of the input, not {}", option, parts.size()));
+    }
+    PerAxis<T> values(from_name(parts[0]));
+    for (int axis = 1; axis < 3 && parts.size() == 3; ++axis) {
+        values[axis] = from_name(parts[static_cast<std::size_t>(axis)]);
+    }
+    return values;
+}
+
+constexpr const char* kLabelGaussian = "label-gaussian";
+
+std::optional<PerAxis<Kernel>> kernel_from(const ResampleArguments& a) {
     if (a.interp && a.order) refuse("--interp and --order both set the kernel; give one of them");
-    if (a.interp) return kernel_from_name(*a.interp);
+    if (a.interp == kLabelGaussian) return Kernel::gaussian;
+    if (a.interp) return parse_per_axis<Kernel>("--interp", *a.interp, kernel_from_name);
     if (!a.order) return std::nullopt;
     constexpr Kernel kByOrder[] = {Kernel::nearest, Kernel::linear, Kernel::bspline2, Kernel::bspline3};
     return kByOrder[parse_integer("--order", *a.order, 0, 3)];
 }
 
-void check_labels(const ResampleArguments& a, std::optional<Kernel> kernel) {
-    if (!a.labels) return;
-    if (kernel && *kernel != Kernel::nearest) {
-        refuse(fmt::format("--labels does not go with {}, which would invent labels between labels; leave one out",
-                           a.interp ? "--interp " + *a.interp : "--order " + *a.order));
+std::optional<KernelShape> shape_from(const ResampleArguments& a) {
+    const bool label_gaussian = a.interp == kLabelGaussian;
+    if (!a.radius && !a.sigma && !a.cut && !a.unnormalised && !label_gaussian) return std::nullopt;
+    KernelShape shape;
+    if (label_gaussian) shape.sigma = shape.alpha = 1.0;
+    if (a.radius) shape.radius = static_cast<int>(parse_integer("--radius", *a.radius, 2, 8));
+    if (a.sigma) shape.sigma = parse_number("--sigma", *a.sigma);
+    if (a.cut) shape.alpha = parse_number("--cut", *a.cut);
+    shape.normalised = !a.unnormalised;
+    return shape;
+}
+
+void set_resolution(const ResampleArguments& a, ResolutionRequest& resolution) {
+    if (a.source_fwhm) resolution.source_fwhm_mm = parse_spacing("--source-fwhm", *a.source_fwhm);
+    if (a.target_fwhm) resolution.target_fwhm_mm = parse_spacing("--target-fwhm", *a.target_fwhm);
+    if (a.slice_thickness) resolution.slice_thickness_mm = parse_number("--slice-thickness", *a.slice_thickness);
+}
+
+void set_labels(const ResampleArguments& a, LabelRequest& label) {
+    if (a.interp == kLabelGaussian && !a.labels) refuse("--interp label-gaussian is for label maps; add --labels");
+    if (a.label_report && !a.labels) refuse("--label-report is for label maps; add --labels");
+    label.labels = a.labels;
+    label.keep = a.keep_labels;
+    label.argmax = a.argmax;
+    label.softmax = a.softmax;
+    if (a.label_fraction) label.fraction = parse_number("--label-fraction", *a.label_fraction);
+    if (!a.channel_labels) return;
+    for (const std::string& part : split(*a.channel_labels)) {
+        label.table.push_back(parse_integer("--channel-labels", part, INT64_MIN, INT64_MAX));
     }
-    if (a.antialias && *a.antialias == "stretch") {
-        refuse("--labels does not go with --antialias stretch: labels are not averaged; leave one out");
+}
+
+void set_values(const ResampleArguments& a, ResampleRequest& request) {
+    request.preset = a.preset;
+    request.kernel = kernel_from(a);
+    request.shape = shape_from(a);
+    if (a.antialias) {
+        request.antialias = parse_per_axis<Antialias>("--antialias", *a.antialias, antialias_from_name);
     }
+    if (a.boundary) request.boundary = boundary_from_name(*a.boundary);
+    if (a.outside) request.outside = outside_from_name(*a.outside);
+    if (a.clip) request.clip = clip_from_name(*a.clip);
+    if (a.integers) request.rounding = rounding_from_name(*a.integers);
+    if (a.nan_fill) request.nan_fill = parse_number("--nan-fill", *a.nan_fill);
+    request.nan_aware = a.nan_aware;
+    if (a.mask_threshold) request.mask_threshold = parse_number("--mask-threshold", *a.mask_threshold);
+    if (!a.fill) return;
+    request.fill_minimum = *a.fill == "min";
+    if (request.fill_minimum) return;
+    double value = 0.0;
+    if (!read_all(*a.fill, value)) refuse(fmt::format("--fill '{}' is neither a number nor min", *a.fill));
+    request.fill = value;
 }
 
 }  // namespace
@@ -206,18 +267,9 @@ ResampleRequest request_from(const ResampleArguments& a) {
     if (a.output.empty() && !a.dry_run) refuse("no OUTPUT; name the file to write, or add --dry-run to write nothing");
     if (a.quiet && a.json) refuse("--quiet and --json contradict each other; give one of them");
     request.grid = grid_from(a);
-    request.kernel = kernel_from(a);
-    check_labels(a, request.kernel);
-    request.labels = a.labels;
-    if (a.antialias) request.antialias = antialias_from_name(*a.antialias);
-    if (a.fill) {
-        request.fill_minimum = *a.fill == "min";
-        if (!request.fill_minimum) {
-            double value = 0.0;
-            if (!read_all(*a.fill, value)) refuse(fmt::format("--fill '{}' is neither a number nor min", *a.fill));
-            request.fill = value;
-        }
-    }
+    set_values(a, request);
+    set_resolution(a, request.resolution);
+    set_labels(a, request.label);
     if (a.dtype) request.dtype = dtype_from_name(*a.dtype);
     if (a.prefer && *a.prefer != "qform" && *a.prefer != "sform") {
         refuse(fmt::format("--prefer '{}' is not possible; expected sform or qform", *a.prefer));

@@ -38,28 +38,92 @@ void add_grid_options(CLI::App& app, ResampleArguments& a) {
     option(app, ways, "--like", a.like, "FILE", "the grid of another NIfTI file, however it lies");
 
     const char* details = "How the grid follows";
-    option(app, details, "--grid-policy", a.grid_policy, "centre|edges|first|ends",
-           "what stays in place: the centre, the outer edges, the first voxel, or the first and last voxels",
-           "centre; edges with --size");
-    option(app, details, "--round", a.round, "ceil|floor|round|even",
-           "how a voxel count that is no whole number is rounded", "ceil");
+    option(
+        app, details, "--grid-policy", a.grid_policy, "centre|edges|first|ends|half|fsl",
+        "what stays in place: the centre, the outer edges, the first voxel, the first and last voxels, index n/2 as in "
+        "FreeSurfer, or FSL's first voxel",
+        "centre; edges with --size");
+    option(app, details, "--round", a.round, "ceil|floor|round|even|down|span",
+           "how a voxel count that is no whole number is rounded; round is half up, even half to even, down half down, "
+           "span "
+           "counts from first to last centre",
+           "ceil");
     option(app, details, "--prefer", a.prefer, kPrefer, kPreferText, "sform");
 }
 
 void add_value_options(CLI::App& app, ResampleArguments& a) {
     const char* group = "Values";
-    option(app, group, "--interp", a.interp,
-           "nearest|linear|quadratic|cubic|bspline2|bspline3|bspline4|bspline5|lanczos3",
-           "kernel; quadratic is bspline2, cubic is Keys (Catmull-Rom)", "linear; nearest with --labels");
+    option(
+        app, group, "--preset", a.preset,
+        "ibsi|simpleitk|scipy|skimage|torch|torchio|monai|nnunet|mrtrix|freesurfer|fsl|afni|ants",
+        "the conventions of another program: grid policy, count, kernel, boundary, antialias, rounding; options given "
+        "beside it override");
+    option(
+        app, group, "--interp", a.interp,
+        "nearest|linear|quadratic|cubic|area|gaussian|lanczos2|lanczos3|lanczos4|sinc-lanczos|sinc-hamming|sinc-cosine|"
+        "sinc-welch|sinc-blackman|bspline2|bspline3|bspline4|bspline5|label-gaussian",
+        "kernel, or three for the input's axes (bspline3,bspline3,nearest); quadratic is bspline2, cubic is Keys "
+        "(Catmull-Rom), label-gaussian, for label maps, is a Gaussian of 1 voxel cut there",
+        "linear; bspline3 with --target-fwhm");
     option(app, group, "--order", a.order, "0|1|2|3",
            "kernel by order: nearest, linear, bspline2, bspline3; instead of --interp");
-    option(app, group, "--antialias", a.antialias, "auto|none|stretch",
-           "low-pass against aliasing; auto: on the axes that are down-sampled", "auto");
-    flag(app, group, "--labels", a.labels, "the input is a label map: no new values, no low-pass");
+    option(app, group, "--radius", a.radius, "2..8", "half width of the sinc kernels in input voxels", "5");
+    flag(app, group, "--unnormalised", a.unnormalised, "sinc weights are not divided by their sum, as ITK leaves them");
+    option(app, group, "--sigma", a.sigma, "VOXELS", "standard deviation of kernel gaussian in input voxels", "0.8");
+    option(app, group, "--cut", a.cut, "SIGMAS", "reach of kernel gaussian in sigmas", "4");
+    option(
+        app, group, "--boundary", a.boundary, "edge|mirror|reflect|wrap|constant|renormalise",
+        "what lies beyond the faces, where the kernel reaches there: edge aaa|abcd|ddd, mirror dcb|abcd|cba, reflect "
+        "cba|abcd|dcb, wrap bcd|abcd|abc, constant the fill, renormalise nothing",
+        "edge");
+    option(app, group, "--outside", a.outside, "fill|extend",
+           "voxels whose centres lie outside the input: the fill, or the input continued by the boundary", "fill");
+    option(
+        app, group, "--antialias", a.antialias,
+        "auto|none|stretch|pillow|gaussian|aperture|area|skimage|mirp|supersample",
+        "low-pass against aliasing on the axes that are down-sampled, or three for the input's axes; auto is stretch",
+        "auto; none with --target-fwhm");
+    option(app, group, "--clip", a.clip, "none|local|global",
+           "keep values in the range of their neighbours, or of the input", "none");
+    option(app, group, "--integers", a.integers, "even|away|truncate",
+           "how values become integers: nearest with ties to even or away from zero, or cut", "even");
+    option(app, group, "--nan-fill", a.nan_fill, "VALUE", "value for NaN of the input, in its scaled units",
+           "NaN spreads as far as the kernel reaches");
+    flag(app, group, "--nan-aware", a.nan_aware, "leave NaN out and renormalise the weights of the others");
     option(app, group, "--fill", a.fill, "VALUE|min",
            "value outside the input, in its scaled units (HU, say), or the input's smallest", "0");
     option(app, group, "--dtype", a.dtype, "int8|uint8|int16|uint16|int32|uint32|int64|uint64|float32|float64",
            "type of the stored voxels; floating types hold scaled values", "the input's");
+}
+
+void add_resolution_options(CLI::App& app, ResampleArguments& a) {
+    const char* group = "Resolution";
+    option(app, group, "--source-fwhm", a.source_fwhm, "MM",
+           "what the scan resolves (full width at half maximum): one number, or three for the input's axes");
+    option(app, group, "--target-fwhm", a.target_fwhm, "MM",
+           "what the result is to resolve: it is blurred by sqrt(target^2 - source^2)");
+    option(app, group, "--slice-thickness", a.slice_thickness, "MM",
+           "what a voxel is the mean of along the slice axis; low-passes then allow for gaps and overlap",
+           "the spacing");
+}
+
+void add_label_options(CLI::App& app, ResampleArguments& a) {
+    const char* group = "Labels";
+    flag(app, group, "--labels", a.labels,
+         "the input is a label map: each output voxel takes the label with the largest weight, ties to the smallest");
+    flag(app, group, "--keep-labels", a.keep_labels,
+         "a label that would vanish keeps the voxel where its share is largest");
+    flag(app, group, "--label-report", a.label_report,
+         "volume, components and Euler number of each label before and after");
+    option(app, group, "--label-fraction", a.label_fraction, "LABEL",
+           "write the share of this label in each voxel, 0 to 1, as float32");
+    option(app, group, "--mask-threshold", a.mask_threshold, "VALUE",
+           "write 1 where the result, rounded to 6 decimals, is at least this, else 0");
+    flag(app, group, "--argmax", a.argmax,
+         "the volumes are scores of classes: write the class with the largest resampled score");
+    flag(app, group, "--softmax", a.softmax, "scores become probabilities before they are resampled; for argmax");
+    option(app, group, "--channel-labels", a.channel_labels, "LABELS", "the label of each volume (0,5,7); for argmax",
+           "0, 1, 2, ...");
 }
 
 void add_run_options(CLI::App& app, ResampleArguments& a) {
@@ -91,8 +155,24 @@ void add_resample(CommandLine& line) {
     app.add_option("OUTPUT", a.output, "file to write; its ending decides the form")->type_name("FILE");
     add_grid_options(app, a);
     add_value_options(app, a);
+    add_resolution_options(app, a);
+    add_label_options(app, a);
     add_run_options(app, a);
     line.resample = &app;
+}
+
+void add_plan(CommandLine& line) {
+    CLI::App& plan = *line.app.add_subcommand("plan", "Recommend a spacing for a cohort, and say what it would mean.");
+    PlanArguments& a = line.plan_arguments;
+    plan.add_option("FILES-or-FOLDER", a.paths,
+                    "NIfTI files, and folders that are searched for them with their subfolders; only headers are read")
+        ->required()
+        ->type_name("FILE");
+    option(plan, "Options", "--budget", a.budget, "VOXELS", "the most voxels of a resampled volume (also 50M, 0.5G)",
+           "50M");
+    flag(plan, "Options", "--all", a.all, "every file in the tables, however many there are");
+    flag(plan, "Options", "--json", a.json, "one JSON object on standard output, with every file");
+    line.plan = &plan;
 }
 
 void add_others(CommandLine& line) {
@@ -192,6 +272,7 @@ std::unique_ptr<CommandLine> make_command_line() {
     app.add_flag("--version", line->version, "version, compiler, CUDA, CPU features");
     app.require_subcommand(0, 1);
     add_resample(*line);
+    add_plan(*line);
     add_others(*line);
     return line;
 }

@@ -14,7 +14,11 @@ using Word = std::optional<std::string>;
 struct ResampleArguments {
     std::string input, output;
     Word spacing, x_spacing, y_spacing, z_spacing, size, iso, budget, like, grid_policy, round;
-    Word interp, order, antialias, fill, dtype, prefer, backend, threads, compression, preview;
+    Word preset, interp, order, radius, sigma, cut, boundary, outside, antialias, clip, integers, nan_fill;
+    Word source_fwhm, target_fwhm, slice_thickness, label_fraction, mask_threshold, channel_labels;
+    Word fill, dtype, prefer, backend, threads, compression, preview;
+    bool unnormalised = false, nan_aware = false, keep_labels = false, label_report = false, argmax = false;
+    bool softmax = false;
     bool labels = false, force = false, quiet = false, json = false, dry_run = false, explain = false, compare = false;
 };
 
@@ -30,12 +34,20 @@ struct CompareArguments {
     bool json = false, quiet = false;
 };
 
+struct PlanArguments {
+    std::vector<std::string> paths;
+    Word budget;
+    bool json = false, all = false;
+};
+
 struct CommandLine {
     CLI::App app{"Puts medical volumes on other grids, right to the voxel.", "revoxel"};
-    CLI::App *resample = nullptr, *info = nullptr, *compare = nullptr, *completion = nullptr, *man = nullptr;
+    CLI::App *resample = nullptr, *info = nullptr, *compare = nullptr, *plan = nullptr, *completion = nullptr,
+             *man = nullptr;
     ResampleArguments resample_arguments;
     InfoArguments info_arguments;
     CompareArguments compare_arguments;
+    PlanArguments plan_arguments;
     std::string shell;
     bool version = false;
 };
@@ -49,6 +61,7 @@ std::string explain_parse_error(const CommandLine& line, const CLI::ParseError& 
 int run_resample_command(const ResampleArguments& arguments);
 int run_info_command(const InfoArguments& arguments);
 int run_compare_command(const CompareArguments& arguments);
+int run_plan_command(const PlanArguments& arguments);
 
 std::string help_text(const CLI::App& app);
 std::string manual_page(const CLI::App& app);

@@ -49,6 +49,19 @@ Json axes_of(const Plan& plan) {
     return axes;
 }
 
+Json optional_fact(const std::optional<double>& value) {
+    return value ? Json(*value) : Json();
+}
+
+Json resolution_fact(const ResampleJob& job) {
+    if (!job.resolution) return {};
+    const EffectiveResolution& r = *job.resolution;
+    return {{"effective_fwhm_before_mm", r.before_mm},
+            {"effective_fwhm_after_mm", r.after_mm},
+            {"kernel_fwhm_mm", r.kernel_fwhm_mm},
+            {"slice_axis", r.slice_axis ? Json(*r.slice_axis) : Json()}};
+}
+
 }  // namespace
 
 Json header_facts(const io::NiftiHeader& h, const std::string& path) {
@@ -102,10 +115,27 @@ Json plan_facts(const ResampleJob& job) {
             {"memory_ratio", after / before},
             {"axes", axes_of(plan)},
             {"route", plan.separable ? "separable" : "gather"},
-            {"kernel", name_of(plan.options.kernel)},
-            {"labels", job.request.labels},
-            {"antialias", name_of(plan.options.antialias)},
-            {"boundary", "edge"},
+            {"kernel", names_of(plan.options.kernel)},
+            {"kernel_shape",
+             {{"radius", plan.options.shape.radius},
+              {"normalised", plan.options.shape.normalised},
+              {"sigma", plan.options.shape.sigma},
+              {"cut", plan.options.shape.alpha}}},
+            {"labels", job.request.label.labels},
+            {"label_fraction", optional_fact(job.request.label.fraction)},
+            {"argmax", job.request.label.argmax},
+            {"softmax", job.request.label.softmax},
+            {"keep_labels", job.request.label.keep},
+            {"mask_threshold", optional_fact(plan.options.threshold)},
+            {"antialias", names_of(plan.options.antialias)},
+            {"boundary", name_of(plan.options.boundary)},
+            {"outside", name_of(plan.options.outside)},
+            {"clip", name_of(plan.options.clip)},
+            {"integers", name_of(plan.options.rounding)},
+            {"nan_fill", optional_fact(job.request.nan_fill)},
+            {"nan_aware", plan.options.nan_aware},
+            {"preset", job.request.preset ? Json(*job.request.preset) : Json()},
+            {"resolution", resolution_fact(job)},
             {"fill", fill},
             {"compute", name_of(plan.compute)},
             {"grid_policy", job.policy ? Json(name_of(*job.policy)) : Json()},
@@ -118,6 +148,7 @@ Json result_facts(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
     return {{"backend", r.backend},
             {"workspace_bytes", r.workspace_bytes},
+            {"kept_labels", r.kept_labels},
             {"seconds",
              {{"read", r.read_s},
               {"plan", r.prepare_s},

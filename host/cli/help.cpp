@@ -22,10 +22,17 @@ std::string entry(const std::string& name, const std::string& description) {
 
 /// Long lists of choices are broken where they fit.
 std::string broken_choices(const std::string& names) {
-    if (names.size() + 2 <= kWidth) return names;
-    const std::size_t cut = names.rfind('|', kWidth - 3);
-    const std::size_t indent = names.find(' ') + 3;
-    return names.substr(0, cut + 1) + "\n" + std::string(indent, ' ') + names.substr(cut + 1);
+    const std::string indent(names.find(' ') + 3, ' ');
+    std::string text, line = names;
+    std::size_t width = kWidth - 2;  // the first line is indented by the caller
+    while (line.size() > width) {
+        const std::size_t cut = line.rfind('|', width - 1);
+        if (cut == std::string::npos) break;
+        text += line.substr(0, cut + 1) + "\n" + indent;
+        line = line.substr(cut + 1);
+        width = kWidth - indent.size();
+    }
+    return text + line;
 }
 
 std::string option_entry(const CLI::Option& option) {
@@ -92,6 +99,12 @@ std::string examples_of(const CLI::App& app) {
         return "Values are compared after scaling. NaN equals NaN. Exit code 1 when the grids or\n"
                "the values differ.\n"
                "\nExamples\n  revoxel compare a.nii.gz b.nii.gz --tolerance 0.5\n";
+    }
+    if (name == "plan") {
+        return "The recommended spacing is isotropic: the finest at which every file stays\n"
+               "within the budget, and never finer than the finest input axis. Files that cannot\n"
+               "be read are listed and left out; the exit code is then 3.\n"
+               "\nExamples\n  revoxel plan cohort/\n  revoxel plan ct/*.nii.gz --budget 20M --json\n";
     }
     if (name == "completion") {
         return "Examples\n  revoxel completion bash > ~/.local/share/bash-completion/completions/revoxel\n"

@@ -34,6 +34,7 @@ int dispatch_command(const CommandLine& line) {
     if (line.resample->parsed()) return run_resample_command(line.resample_arguments);
     if (line.info->parsed()) return run_info_command(line.info_arguments);
     if (line.compare->parsed()) return run_compare_command(line.compare_arguments);
+    if (line.plan->parsed()) return run_plan_command(line.plan_arguments);
     if (line.completion->parsed()) {
         print(completion_script(line.app, line.shell));
         return 0;

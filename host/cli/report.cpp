@@ -1,6 +1,7 @@
 #include "cli/report.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -35,6 +36,8 @@ std::string separable_axis_text(const Plan& plan, int a) {
     std::string text;
     if (std::fabs(k - 1.0) * static_cast<double>(m) >= 1e-3) {
         text = magnification_text(axis.step, axis.antialiased);
+    } else if (!axis.copied && k == 1.0 && axis.offset == std::floor(axis.offset)) {
+        text = "filtered, voxels stay where they are";
     } else if (!axis.copied) {
         text = fmt::format("shifted by {:.3g} voxel", axis.offset - std::floor(axis.offset));
     } else {
@@ -46,18 +49,31 @@ std::string separable_axis_text(const Plan& plan, int a) {
     return text;
 }
 
-std::string kernel_text(const PlanOptions& options) {
-    switch (options.kernel) {
-        case Kernel::cubic: return "cubic (Keys, a = -1/2)";
-        case Kernel::bspline2: return "bspline2 (quadratic B-spline)";
-        case Kernel::bspline3: return "bspline3 (cubic B-spline)";
-        default: return name_of(options.kernel);
+std::string kernel_text(const PlanOptions& o) {
+    std::string text = names_of(o.kernel);
+    if (o.kernel == PerAxis<Kernel>(Kernel::cubic)) text += " (Keys, a = -1/2)";
+    if (o.kernel == PerAxis<Kernel>(Kernel::bspline2)) text += " (quadratic B-spline)";
+    if (o.kernel == PerAxis<Kernel>(Kernel::bspline3)) text += " (cubic B-spline)";
+    const bool sinc = text.find("sinc-") != std::string::npos;
+    if (sinc) text += fmt::format(" (radius {} voxels{})", o.shape.radius, o.shape.normalised ? "" : ", unnormalised");
+    if (o.kernel.any(Kernel::gaussian)) {
+        text += fmt::format(" (sigma {} voxels, cut at {} sigma)", number(o.shape.sigma), number(o.shape.alpha));
     }
+    return o.labels ? text + ", votes of labels" : text;
 }
 
 std::string antialias_text(const Plan& plan) {
     const bool any = std::any_of(plan.axes.begin(), plan.axes.end(), [](const auto& axis) { return axis.antialiased; });
-    return fmt::format("{} ({})", name_of(plan.options.antialias), any ? "the kernel is stretched" : "nothing to do");
+    const PerAxis<Antialias>& mode = plan.options.antialias;
+    const bool widened = mode.uniform() && (mode[0] == Antialias::automatic || mode[0] == Antialias::stretch);
+    const bool coarser = std::any_of(plan.axes.begin(), plan.axes.end(),
+                                     [](const AxisSummary& axis) { return std::fabs(axis.step) > 1.0 + 1e-3; });
+    const char* what = !any && coarser       ? "an axis is down-sampled without a low-pass"
+                       : !any                ? "nothing to do"
+                       : plan.options.labels ? "the vote covers the output voxel"
+                       : widened             ? "the kernel is stretched"
+                                             : "low-pass where an axis is down-sampled";
+    return fmt::format("{} ({})", names_of(mode), what);
 }
 
 std::string grid_text(const ResampleJob& job) {
@@ -69,6 +85,41 @@ std::string grid_text(const ResampleJob& job) {
 std::string fill_text(const ResampleJob& job) {
     if (job.request.fill_minimum) return "the input's minimum";
     return number(job.output.slope() * job.plan.options.fill + job.output.intercept());
+}
+
+std::string fwhm_text(const Vec3& mm) {
+    const bool same = std::fabs(mm[0] - mm[1]) < 1e-3 * mm[0] && std::fabs(mm[0] - mm[2]) < 1e-3 * mm[0];
+    return same ? fmt::format("{:.3g}", mm[0]) : fmt::format("{:.3g} x {:.3g} x {:.3g}", mm[0], mm[1], mm[2]);
+}
+
+std::string resolution_text(const EffectiveResolution& r) {
+    std::string text = fmt::format("effective FWHM {} -> {} mm", fwhm_text(r.before_mm), fwhm_text(r.after_mm));
+    if (r.kernel_fwhm_mm != Vec3{0, 0, 0}) text += fmt::format(" (blurred by {} mm)", fwhm_text(r.kernel_fwhm_mm));
+    if (r.slice_axis) text += fmt::format(", slices along {}", "ijk"[*r.slice_axis]);
+    return text;
+}
+
+/// What happens to the values beside interpolation; empty for nothing unusual.
+std::string values_text(const ResampleJob& job) {
+    const PlanOptions& o = job.plan.options;
+    const LabelRequest& label = job.request.label;
+    std::vector<std::string> parts;
+    if (job.scaling_applied) parts.emplace_back("scaling applied; the output holds scaled values");
+    if (label.fraction) parts.push_back(fmt::format("share of label {} in each voxel", number(*label.fraction)));
+    if (label.argmax) {
+        parts.push_back(fmt::format("class of the largest of {} {}", job.input.frames(),
+                                    label.softmax ? "probabilities (softmax)" : "scores"));
+    }
+    if (label.keep) parts.emplace_back("labels that would vanish keep a voxel");
+    if (o.threshold) parts.push_back(fmt::format("1 from {} on, else 0", number(*o.threshold)));
+    if (o.clip == Clip::local) parts.emplace_back("clipped to the range of the neighbours");
+    if (o.clip == Clip::global) parts.emplace_back("clipped to the range of the input");
+    if (job.request.nan_fill) parts.push_back(fmt::format("NaN becomes {}", number(*job.request.nan_fill)));
+    if (o.nan_aware) parts.emplace_back("NaN is left out of the weights");
+    if (o.rounding != Rounding::even && is_integer(o.output_dtype)) {
+        parts.emplace_back(o.rounding == Rounding::away ? "rounded half away from zero" : "truncated to integers");
+    }
+    return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 std::string facts_text(const ResampleJob& job) {
@@ -85,14 +136,20 @@ std::string facts_text(const ResampleJob& job) {
         rows.push_back({axis, counts + axis_text(plan, a)});
     }
     const char* computed = plan.is_copy()                     ? "voxels are copied, none is computed"
+                           : plan.options.labels              ? "exact in whole numbers"
                            : plan.compute == ComputeType::f32 ? "computed in float32"
                                                               : "computed in float64";
     rows.push_back({"kernel", fmt::format("{}, {}", kernel_text(plan.options), computed)});
     rows.push_back({"antialias", antialias_text(plan)});
-    rows.push_back({"boundary", fmt::format("edge; fill {} outside the input", fill_text(job))});
+    const bool extended = plan.options.outside == Outside::extend;
+    rows.push_back({"boundary", fmt::format("{}; {}", name_of(plan.options.boundary),
+                                            extended ? std::string("continued outside the input")
+                                                     : fmt::format("fill {} outside the input", fill_text(job)))});
+    if (const std::string text = values_text(job); !text.empty()) rows.push_back({"values", text});
+    if (job.resolution) rows.push_back({"resolution", resolution_text(*job.resolution)});
     rows.push_back({"grid", grid_text(job)});
+    if (job.request.preset) rows.push_back({"preset", *job.request.preset + " (docs/presets.md)"});
     rows.push_back({"transform", transform});
-    if (job.scaling_applied) rows.push_back({"values", "scaling applied; the output holds scaled values"});
     return table(rows);
 }
 

@@ -5,6 +5,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/facts.hpp"
+#include "cli/label_text.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
 #include "cli/text.hpp"
@@ -19,6 +20,7 @@ namespace {
 /// What can only be learnt while both volumes are in memory.
 struct Inspection {
     std::optional<pipeline::Comparison> comparison;
+    std::optional<pipeline::LabelReport> labels;
     bool picture_written = false;
 };
 
@@ -31,12 +33,17 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
     const pipeline::ScaledVolume before{&input.volume, input.header.slope(), input.header.intercept()};
     const pipeline::ScaledVolume after{&output, output_header.slope(), output_header.intercept()};
     if (arguments.compare) found.comparison = pipeline::compare_values(job.plan, before, after);
+    if (arguments.label_report) {
+        const int threads = job.request.threads;
+        found.labels = pipeline::label_report(pipeline::measure_labels(input.volume, threads),
+                                              pipeline::measure_labels(output, threads));
+    }
     if (!arguments.preview) return;
     pipeline::PreviewOptions options;
     options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
-                    name_of(job.plan.options.kernel);
+                    names_of(job.plan.options.kernel);
     options.labels = input.volume.components() == 1 &&
-                     (job.request.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
+                     (job.request.label.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
     options.covered_lo = job.plan.covered.lo;
     options.covered_hi = job.plan.covered.hi;
     // Ahead of the volume: a picture that cannot be written is known before there is a result.
@@ -86,6 +93,7 @@ void conclude(const ResampleArguments& arguments, const ResampleJob& job, const 
         Json facts = facts_before(arguments, job);
         facts["result"] = result_facts(job, result);
         if (found.comparison) facts["comparison"] = comparison_facts(*found.comparison);
+        if (found.labels) facts["label_report"] = label_facts(*found.labels);
         facts["preview"] = arguments.preview ? Json(*arguments.preview) : Json();
         facts["warnings"] = job.warnings;
         for (const std::string& warning : late) facts["warnings"].push_back(warning);
@@ -94,6 +102,7 @@ void conclude(const ResampleArguments& arguments, const ResampleJob& job, const 
     }
     print("\n" + result_report(job, result));
     if (arguments.preview) print("picture    " + printable(*arguments.preview) + "\n");
+    if (found.labels) print("\n" + label_table(*found.labels));
     if (found.comparison) print("\n" + comparison_report(*found.comparison));
 }
 

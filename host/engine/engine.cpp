@@ -5,6 +5,7 @@
 
 #include "executors/cpu.hpp"
 #include "executors/reference.hpp"
+#include "executors/two_step.hpp"
 #include "geometry/names.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/executor.hpp"
@@ -30,6 +31,11 @@ Backend backend_from_name(const std::string& name) {
 
 std::unique_ptr<Executor> make_executor(const Plan& plan, Backend backend, const ExecutorOptions& options) {
     try {
+        if (needs_two_steps(plan)) {
+            return make_two_step_executor(plan, options, [backend](const Plan& sums, const ExecutorOptions& inner) {
+                return make_executor(sums, backend, inner);
+            });
+        }
         switch (backend) {
             case Backend::reference: return make_reference_executor(plan, options);
             case Backend::cuda:

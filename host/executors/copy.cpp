@@ -32,9 +32,10 @@ void gather_row(const AffineGather& gather, const ConstVolumeView& input, const 
         for (int d = 0; d < 3; ++d) {
             const auto& m = gather.out_to_in.m[d];
             const double row[4] = {m[0], m[1], m[2], m[3]};
-            const double c =
-                math::gather_position(row, static_cast<double>(i), static_cast<double>(j), static_cast<double>(k));
-            inside = inside && math::inside_axis(c, gather.extent[d]);
+            const double c = math::gather_position(row, static_cast<double>(i + gather.first_output[0]),
+                                                   static_cast<double>(j + gather.first_output[1]),
+                                                   static_cast<double>(k + gather.first_output[2]));
+            inside = inside && math::inside_axis(c, gather.inside[d]);
             at[d] = std::clamp<std::int64_t>(math::floor_index(c + 0.5 + math::kTieTolerance), 0, gather.extent[d] - 1);
         }
         if (!inside) continue;

@@ -4,6 +4,8 @@
 
 #include "executors/copy.hpp"
 #include "executors/cpu_march.hpp"
+#include "executors/label_vote.hpp"
+#include "plan/kernels.hpp"
 
 namespace revoxel {
 namespace {
@@ -24,9 +26,13 @@ template <typename C>
 class CpuExecutor final : public Executor {
 public:
     CpuExecutor(const Plan& plan, const ExecutorOptions& options)
-        : plan_(plan), options_(options), pool_(options.threads), scaling_(scaling_of(plan)) {
+        : plan_(plan), options_(options), pool_(options.threads) {
         if (plan_.is_copy()) {
             copy_.emplace(plan_);
+            return;
+        }
+        if (plan_.options.labels) {
+            vote_.emplace(plan_, pool_.size());
             return;
         }
         std::vector<const AxisPass*> passes;
@@ -47,6 +53,7 @@ public:
             march_.emplace(plan_.input.extent, gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0,
                            pool_.size());
         }
+        for (std::size_t d = 0; d < 3; ++d) norm_[d].assign(gather_->norm[d].begin(), gather_->norm[d].end());
         const Box3& box = plan_.covered;
         rows_.resize(static_cast<std::size_t>(pool_.size()));
         for (std::vector<C>& row : rows_) row.resize(static_cast<std::size_t>(box.hi[0] - box.lo[0]));
@@ -56,8 +63,10 @@ public:
         check_views(plan_, input, output);
         if (copy_) {
             copy_->run(input, output, pool_, options_.progress);
+        } else if (vote_) {
+            vote_->run(input, output, pool_, options_.progress);
         } else if (!gather_) {
-            march_->run(permuted(input, plan_.input_axis), output, scaling_, pool_, options_.progress);
+            march_->run(permuted(input, plan_.input_axis), output, storing(input), pool_, options_.progress);
         } else {
             run_gather(input, output);
         }
@@ -67,15 +76,30 @@ public:
         std::size_t bytes = filtered_.size() * sizeof(C);
         for (const std::vector<C>& row : rows_) bytes += row.size() * sizeof(C);
         return static_cast<std::int64_t>(bytes) + (march_ ? march_->workspace_bytes() : 0) +
-               (copy_ ? copy_->workspace_bytes() : 0);
+               (copy_ ? copy_->workspace_bytes() : 0) + (vote_ ? vote_->workspace_bytes() : 0);
     }
 
     std::string name() const override { return std::string("cpu-") + cpu_kernels<C>().isa; }
 
 private:
+    math::Storing storing(const ConstVolumeView& input) {
+        if (plan_.options.clip != Clip::global) return storing_of(plan_, {});
+        std::vector<FiniteRange> ranges(static_cast<std::size_t>(input.extent[2]));
+        pool_.for_each(input.extent[2],
+                       [&](std::int64_t k, int) {
+                           ranges[static_cast<std::size_t>(k)] =
+                               finite_range(input, {{0, 0, k}, {input.extent[0], input.extent[1], k + 1}});
+                       },
+                       {});
+        FiniteRange all;
+        for (const FiniteRange& range : ranges) all = united(all, range);
+        return storing_of(plan_, all);
+    }
+
     void run_gather(const ConstVolumeView& input, const VolumeView& output) {
         // The passes on the input grid are the first half of the bar, where there are any.
         const double share = march_ ? 0.5 : 0.0;
+        const math::Storing how = storing(input);
         ConstVolumeView source = input;
         if (march_) {
             const Extent& n = gather_->extent;
@@ -83,13 +107,19 @@ private:
             march_->run(input, filtered, {}, pool_, scaled_progress(0.0, share));
             source = filtered;
         }
-        GatherSource s{};
+        GatherSource<C> s{};
         s.data = source.data;
-        s.kernel = gather_kernel(*gather_);
+        s.extend = gather_->outside == Outside::extend;
+        s.fold = fold_of(*gather_);
         for (int d = 0; d < 3; ++d) {
+            s.kernel[d] = point_kernel(gather_->kernel[d], gather_->shape);
             s.extent[d] = gather_->extent[d];
             s.stride[d] = source.stride[d];
-            s.pad[d] = gather_->pad[d];
+            s.origin[d] = gather_->origin[d];
+            s.inside[d] = gather_->inside[d];
+            s.first_output[d] = gather_->first_output[d];
+            s.margin[d] = gather_->margin[d];
+            s.norm[d] = norm_[d].empty() ? nullptr : norm_[d].data();
             for (int c = 0; c < 4; ++c) s.out_to_in[d][c] = gather_->out_to_in(d, c);
         }
         const auto gather = cpu_kernels<C>().gather[static_cast<int>(source.dtype)];
@@ -105,7 +135,7 @@ private:
                     if (k < box.lo[2] || k >= box.hi[2] || j < box.lo[1] || j >= box.hi[1]) continue;
                     const auto inside = gather(row, s, box.lo[0], box.hi[0], j, k);
                     store(address(output, inside.lo, j, k), output.stride[0], row + (inside.lo - box.lo[0]),
-                          inside.hi - inside.lo, scaling_);
+                          inside.hi - inside.lo, how);
                 }
             },
             scaled_progress(share, 1.0));
@@ -119,10 +149,11 @@ private:
     Plan plan_;
     ExecutorOptions options_;
     ThreadPool pool_;
-    math::Scaling scaling_;
     std::optional<VoxelCopy> copy_;
+    std::optional<LabelVote> vote_;
     std::optional<March<C>> march_;
     const AffineGather* gather_ = nullptr;  ///< in plan_
+    std::array<std::vector<C>, 3> norm_;    ///< AffineGather::norm
     std::vector<C> filtered_;               ///< what the gather reads, after the passes
     std::vector<std::vector<C>> rows_;      ///< one output row a thread
 };

@@ -52,6 +52,8 @@ void filter(C* __restrict out, const C* __restrict row, const TransposedTaps<C>&
                 out[o] = t < count[o] ? sum : out[o];
             }
         }
+        if (taps.bias == nullptr) continue;
+        for (std::int64_t o = begin; o < end; ++o) out[o] += taps.bias[o];
     }
 }
 
@@ -66,10 +68,10 @@ void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t 
 }
 
 template <typename C, typename T>
-void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Scaling& scaling) {
+void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Storing& storing) {
     T* __restrict out = static_cast<T*>(row);
-    const math::Scaling s = scaling;
-    if (s.scaled) {
+    const math::Storing s = storing;
+    if (!s.plain) {
         for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
     } else if (stride == 1) {
         for (std::int64_t i = 0; i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
@@ -82,15 +84,26 @@ inline std::int64_t clamped(std::int64_t i, std::int64_t n) {
     return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
+/// The kernel's sum over the samples that are there, along axis d.
+template <typename C>
+inline C norm_of(const GatherSource<C>& s, int d, const math::GatherTaps<C>& taps) {
+    C sum = 0;
+    for (int t = taps.begin; t < taps.end; ++t) {
+        const C norm = s.norm[d][clamped(taps.first + t - s.origin[d], s.extent[d])];
+        sum = t == taps.begin ? taps.weight[t] * norm : std::fma(taps.weight[t], norm, sum);
+    }
+    return sum;
+}
+
 /// One output voxel: sums x, then y, then z, as the reference does.
 template <typename C, typename T>
-inline C gather_voxel(const GatherSource& s, const double (&c)[3]) {
+inline C gather_voxel(const GatherSource<C>& s, const double (&c)[3]) {
     math::GatherTaps<C> taps[3];
-    std::int64_t offset[3][4];  // scalars from the origin, for each tap
+    std::int64_t offset[3][math::kGatherTaps];  // scalars from the origin, for each tap
     for (int d = 0; d < 3; ++d) {
-        taps[d] = math::gather_taps<C>(s.kernel, c[d]);
+        math::gather_taps<C>(s.kernel[d], c[d], taps[d]);
         for (int t = taps[d].begin; t < taps[d].end; ++t) {
-            offset[d][t] = clamped(taps[d].first + t + s.pad[d], s.extent[d]) * s.stride[d];
+            offset[d][t] = clamped(taps[d].first + t - s.origin[d], s.extent[d]) * s.stride[d];
         }
     }
     const T* data = static_cast<const T*>(s.data);
@@ -108,21 +121,30 @@ inline C gather_voxel(const GatherSource& s, const double (&c)[3]) {
         }
         volume = z == taps[2].begin ? taps[2].weight[z] * plane : std::fma(taps[2].weight[z], plane, volume);
     }
+    for (int d = 0; d < 3; ++d) {
+        if (s.norm[d] != nullptr) volume /= norm_of(s, d, taps[d]);
+    }
     return volume;
 }
 
-inline bool position(const GatherSource& s, std::int64_t i, std::int64_t j, std::int64_t k, double (&c)[3]) {
+template <typename C>
+inline bool position(const GatherSource<C>& s, std::int64_t i, std::int64_t j, std::int64_t k, double (&c)[3]) {
     bool inside = true;
     for (int d = 0; d < 3; ++d) {
-        c[d] = math::gather_position(s.out_to_in[d], static_cast<double>(i), static_cast<double>(j),
-                                     static_cast<double>(k));
-        inside = inside && math::inside_axis(c[d], s.extent[d] - 2 * s.pad[d]);
+        c[d] = math::gather_position(s.out_to_in[d], static_cast<double>(i + s.first_output[0]),
+                                     static_cast<double>(j + s.first_output[1]),
+                                     static_cast<double>(k + s.first_output[2]));
+        if (s.extend) {
+            c[d] = math::fold_position(s.fold, c[d], s.inside[d], s.margin[d]);
+        } else {
+            inside = inside && math::inside_axis(c[d], s.inside[d]);
+        }
     }
     return inside;
 }
 
 template <typename C, typename T>
-typename CpuKernels<C>::Range gather(C* out, const GatherSource& source, std::int64_t lo, std::int64_t hi,
+typename CpuKernels<C>::Range gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,
                                      std::int64_t j, std::int64_t k) {
     // A row meets the input in one stretch: each coordinate is monotone in i, also after rounding.
     double c[3];

@@ -19,16 +19,24 @@ struct TransposedTaps {
     const std::int32_t* count;
     const std::int32_t* index;
     const C* weight;
+    const C* bias;  ///< added at the end, one an output; null: nothing
 };
 
 /// An array that a gather reads. Strides in scalars.
+template <typename C>
 struct GatherSource {
     const void* data;
     std::int64_t extent[3];
     std::int64_t stride[3];
-    std::int64_t pad[3];
+    std::int64_t origin[3];        ///< input index of the first sample
+    std::int64_t inside[3];        ///< extent of the input
+    std::int64_t first_output[3];  ///< added to output indices
     double out_to_in[3][4];
-    math::GatherKernel kernel;
+    math::PointKernel kernel[3];
+    bool extend;  ///< positions outside are folded, not skipped
+    math::Fold fold;
+    double margin[3];
+    const C* norm[3];  ///< the value is divided by the kernel's sum over these; null: it is not
 };
 
 template <typename C>
@@ -43,13 +51,13 @@ struct CpuKernels {
     /// n stored voxels, `stride` scalars apart, into computed values. Indexed by DType.
     void (*load[kDTypes])(C* out, const void* row, std::int64_t stride, std::int64_t n);
     /// The reverse, through math::store_value.
-    void (*store[kDTypes])(void* row, std::int64_t stride, const C* in, std::int64_t n, const math::Scaling& scaling);
+    void (*store[kDTypes])(void* row, std::int64_t stride, const C* in, std::int64_t n, const math::Storing& storing);
     /// Output voxels (i, j, k) for lo <= i < hi; returns the sub-range that lies inside the input, the only one written
     /// (out[i - lo]).
     struct Range {
         std::int64_t lo, hi;
     };
-    Range (*gather[kDTypes])(C* out, const GatherSource& source, std::int64_t lo, std::int64_t hi, std::int64_t j,
+    Range (*gather[kDTypes])(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi, std::int64_t j,
                              std::int64_t k);
 };
 

@@ -21,7 +21,7 @@ March<C>::March(const Extent& input, const Extent& output, const std::vector<con
       z_(axis_taps<C>(2, output, passes, covered)),
       fill_(fill) {
     if (covered.empty()) return;
-    slots_ = z_.identity ? 1 : z_.stride;
+    slots_ = z_.identity ? 1 : std::max<std::int64_t>(1, z_.stride);
     bands_ = (y_.hi - y_.lo + kBandRows - 1) / kBandRows;
     // Enough items to keep the threads busy to the end; a chunk start costs the taps of one output slice again.
     const std::int64_t slices = z_.hi - z_.lo;
@@ -36,7 +36,7 @@ March<C>::March(const Extent& input, const Extent& output, const std::vector<con
             for (std::size_t t = 0; t < most && x_.count[o] > 0; ++t) {
                 const bool used = t < static_cast<std::size_t>(x_.count[o]);
                 x_index_[t * n + o] =
-                    static_cast<std::int32_t>(x_.first[o]) + (used ? static_cast<std::int32_t>(t) : 0);
+                    static_cast<std::int32_t>(x_.sample(x_.first[o] + (used ? static_cast<std::int64_t>(t) : 0)));
                 x_weight_[t * n + o] = used ? x_.weight[o * most + t] : C(0);
             }
         }
@@ -56,18 +56,20 @@ March<C>::March(const Extent& input, const Extent& output, const std::vector<con
 
 template <typename C>
 typename March<C>::Band March<C>::band(std::int64_t index) const {
-    Band b{y_.lo + index * kBandRows, std::min(y_.lo + (index + 1) * kBandRows, y_.hi), INT64_MAX, 0};
+    Band b{y_.lo + index * kBandRows, std::min(y_.lo + (index + 1) * kBandRows, y_.hi), INT64_MAX, INT64_MIN};
     for (std::int64_t j = b.begin; j < b.end; ++j) {
+        if (y_.count_of(j) == 0) continue;
         b.in_begin = std::min(b.in_begin, y_.first_of(j));
         b.in_end = std::max(b.in_end, y_.first_of(j) + y_.count_of(j));
     }
+    if (b.in_end < b.in_begin) b.in_begin = b.in_end = 0;
     return b;
 }
 
 template <typename C>
-void March<C>::run(const ConstVolumeView& input, const VolumeView& output, const math::Scaling& scaling,
+void March<C>::run(const ConstVolumeView& input, const VolumeView& output, const math::Storing& storing,
                    ThreadPool& pool, const std::function<void(double)>& progress) {
-    const Views views{input, output, scaling};
+    const Views views{input, output, storing};
     // Rows and slices outside the covered box; the ends of covered rows are filled as the rows are written.
     for (std::int64_t k = 0; k < output.extent[2]; ++k) {
         const bool slice_covered = bands_ > 0 && k >= z_.lo && k < z_.hi;
@@ -87,11 +89,11 @@ void March<C>::run_item(std::int64_t item, Scratch& s, const Views& v) const {
     const Band rows = band(item % bands_);
     const std::int64_t chunk = item / bands_, slices = z_.hi - z_.lo;
     const std::int64_t begin = z_.lo + slices * chunk / chunks_, end = z_.lo + slices * (chunk + 1) / chunks_;
-    std::fill(s.slot_slice.begin(), s.slot_slice.end(), -1);
+    std::fill(s.slot_slice.begin(), s.slot_slice.end(), INT64_MIN);
     for (std::int64_t k = begin; k < end; ++k) {
-        // The window of slices moves one way, so a slot is overwritten only when its slice is not needed any more.
+        // A window holds no more slices than there are slots, so none of them takes the slot of another.
         for (std::int64_t z = z_.first_of(k); z < z_.first_of(k) + z_.count_of(k); ++z) {
-            const std::int64_t slot = z % slots_;
+            const std::int64_t slot = wrapped_index(z, slots_);
             if (s.slot_slice[static_cast<std::size_t>(slot)] == z) continue;
             filter_slice(rows, z, slot, s, v);
             s.slot_slice[static_cast<std::size_t>(slot)] = z;
@@ -102,32 +104,46 @@ void March<C>::run_item(std::int64_t item, Scratch& s, const Views& v) const {
 
 /// The y and x passes of one band of one input slice, into a ring slot.
 template <typename C>
-void March<C>::filter_slice(const Band& rows, std::int64_t z, std::int64_t slot, Scratch& s, const Views& v) const {
+void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t slot, Scratch& s, const Views& v) const {
     const ConstVolumeView& in = v.input;
+    const std::int64_t z = z_.sample(slice);
     const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const std::int64_t n = x_.n_in;
     if (!(y_.identity && x_.identity)) {
         for (std::int64_t j = rows.in_begin; j < rows.in_end; ++j) {
-            load(s.rows.data() + (j - rows.in_begin) * n, address(in, 0, j, z), in.stride[0], n);
+            load(s.rows.data() + (j - rows.in_begin) * n, address(in, 0, y_.sample(j), z), in.stride[0], n);
         }
     }
-    const TransposedTaps<C> x_taps{x_.n_out, static_cast<std::int32_t>(x_.stride), x_count_.data(), x_index_.data(),
-                                   x_weight_.data()};
+    const TransposedTaps<C> x_taps{x_.n_out,         static_cast<std::int32_t>(x_.stride),
+                                   x_count_.data(),  x_index_.data(),
+                                   x_weight_.data(), x_.bias.empty() ? nullptr : x_.bias.data()};
     for (std::int64_t j = rows.begin; j < rows.end; ++j) {
         C* out = ring_row(s, slot, j - rows.begin);
         if (y_.identity && x_.identity) {
             load(out, address(in, 0, j, z), in.stride[0], n);
             continue;
         }
-        const C* row = s.rows.data() + (y_.first_of(j) - rows.in_begin) * n;
+        const C* row = s.rows.data() + (y_.count_of(j) > 0 ? y_.first_of(j) - rows.in_begin : 0) * n;
         if (!y_.identity) {
             for (std::int32_t t = 0; t < y_.count_of(j); ++t) s.pointers[static_cast<std::size_t>(t)] = row + t * n;
             C* sum = x_.identity ? out : s.filtered.data();
-            kernels_.weighted_sum(sum, s.pointers.data(), y_.weights_of(j), y_.count_of(j), n);
+            weigh(y_, j, s.pointers.data(), sum, n);
             row = sum;
         }
         if (!x_.identity) kernels_.filter(out, row, x_taps);
     }
+}
+
+template <typename C>
+void March<C>::weigh(const AxisTaps<C>& axis, std::int64_t o, const C* const* rows, C* out, std::int64_t n) const {
+    if (axis.count_of(o) > 0) {
+        kernels_.weighted_sum(out, rows, axis.weights_of(o), axis.count_of(o), n);
+    } else {
+        std::fill(out, out + n, C(0));
+    }
+    if (axis.bias.empty()) return;
+    const C bias = axis.bias[static_cast<std::size_t>(o)];
+    for (std::int64_t i = 0; i < n; ++i) out[i] += bias;
 }
 
 /// The z sums of one band of one output slice, written to the output.
@@ -136,13 +152,13 @@ void March<C>::emit_slice(const Band& rows, std::int64_t k, Scratch& s, const Vi
     for (std::int64_t j = rows.begin; j < rows.end; ++j) {
         const std::int64_t first = z_.first_of(k);
         if (z_.identity) {
-            write_row(ring_row(s, first % slots_, j - rows.begin), j, k, v);
+            write_row(ring_row(s, wrapped_index(first, slots_), j - rows.begin), j, k, v);
             continue;
         }
         for (std::int32_t t = 0; t < z_.count_of(k); ++t) {
-            s.pointers[static_cast<std::size_t>(t)] = ring_row(s, (first + t) % slots_, j - rows.begin);
+            s.pointers[static_cast<std::size_t>(t)] = ring_row(s, wrapped_index(first + t, slots_), j - rows.begin);
         }
-        kernels_.weighted_sum(s.sum.data(), s.pointers.data(), z_.weights_of(k), z_.count_of(k), x_.n_out);
+        weigh(z_, k, s.pointers.data(), s.sum.data(), x_.n_out);
         write_row(s.sum.data(), j, k, v);
     }
 }
@@ -152,7 +168,7 @@ void March<C>::write_row(const C* values, std::int64_t j, std::int64_t k, const 
     const VolumeView& out = v.output;
     fill_row(address(out, 0, j, k), out.dtype, out.stride[0], x_.lo, fill_);
     kernels_.store[static_cast<int>(out.dtype)](address(out, x_.lo, j, k), out.stride[0], values + x_.lo, x_.hi - x_.lo,
-                                                v.scaling);
+                                                v.storing);
     fill_row(address(out, x_.hi, j, k), out.dtype, out.stride[0], x_.n_out - x_.hi, fill_);
 }
 

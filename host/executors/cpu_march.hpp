@@ -8,6 +8,7 @@
 #include "executors/cpu_kernels.hpp"
 #include "executors/thread_pool.hpp"
 #include "executors/views.hpp"
+#include "plan/boundary.hpp"
 
 namespace revoxel {
 
@@ -21,6 +22,7 @@ struct AxisTaps {
     std::vector<std::int64_t> first;
     std::vector<std::int32_t> count;
     std::vector<C> weight;
+    std::vector<C> bias;  ///< empty: nothing is added
 
     AxisTaps(std::int64_t n, std::int64_t covered_lo, std::int64_t covered_hi)
         : n_in(n), n_out(n), lo(covered_lo), hi(covered_hi) {}
@@ -30,14 +32,18 @@ struct AxisTaps {
           n_out(taps.n_out),
           lo(covered_lo),
           hi(covered_hi),
-          stride(taps.stride),
+          stride(std::max<std::int64_t>(1, taps.stride)),  // no row has a tap where all of it is boundary
           first(taps.first),
           count(taps.count),
-          weight(taps.weight.begin(), taps.weight.end()) {}
+          weight(taps.weight.begin(), taps.weight.end()) {
+        for (double share : taps.bias) bias.push_back(static_cast<C>(share * taps.outside_value));
+    }
 
     std::int64_t first_of(std::int64_t o) const { return identity ? o : first[static_cast<std::size_t>(o)]; }
     std::int32_t count_of(std::int64_t o) const { return identity ? 1 : count[static_cast<std::size_t>(o)]; }
     const C* weights_of(std::int64_t o) const { return weight.data() + o * stride; }
+    /// first_of() and what follows may lie outside a periodic axis.
+    std::int64_t sample(std::int64_t i) const { return wrapped_index(i, n_in); }
 };
 
 /// Runs up to three passes over a view. Work is cut into bands of output rows times chunks of output slices; a band
@@ -50,7 +56,7 @@ public:
     March(const Extent& input, const Extent& output, const std::vector<const AxisPass*>& passes, const Box3& covered,
           double fill, int threads);
     /// The extents of the views are those of the constructor. Every voxel of `output` is written.
-    void run(const ConstVolumeView& input, const VolumeView& output, const math::Scaling& scaling, ThreadPool& pool,
+    void run(const ConstVolumeView& input, const VolumeView& output, const math::Storing& storing, ThreadPool& pool,
              const std::function<void(double)>& progress);
     std::int64_t workspace_bytes() const noexcept;
 
@@ -63,7 +69,7 @@ private:
         std::vector<C> filtered;               ///< one row after the y pass
         std::vector<C> ring;                   ///< [slot][row of the band][x]
         std::vector<C> sum;                    ///< one output row
-        std::vector<std::int64_t> slot_slice;  ///< which input slice a slot holds, -1 for none
+        std::vector<std::int64_t> slot_slice;  ///< which input slice a slot holds (AxisTaps::sample of it)
         std::vector<const C*> pointers;
     };
     struct Band {
@@ -73,11 +79,13 @@ private:
     struct Views {
         const ConstVolumeView& input;
         const VolumeView& output;
-        const math::Scaling& scaling;
+        const math::Storing& storing;
     };
 
     void run_item(std::int64_t item, Scratch& s, const Views& v) const;
     void filter_slice(const Band& band, std::int64_t z, std::int64_t slot, Scratch& s, const Views& v) const;
+    /// The weighted sum of the rows in s.pointers for row o of `axis`.
+    void weigh(const AxisTaps<C>& axis, std::int64_t o, const C* const* rows, C* out, std::int64_t n) const;
     void emit_slice(const Band& band, std::int64_t k, Scratch& s, const Views& v) const;
     void write_row(const C* values, std::int64_t j, std::int64_t k, const Views& v) const;
     Band band(std::int64_t index) const;

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <vector>
 
+#include "executors/ballot.hpp"
 #include "executors/views.hpp"
+#include "plan/boundary.hpp"
+#include "plan/kernels.hpp"
 
 namespace revoxel {
 namespace {
@@ -54,40 +58,24 @@ void run_pass(const AxisPass& pass, const Field<C>& in, Field<C>& out) {
         const auto o = static_cast<std::size_t>(at[pass.axis]);
         C sum = 0;
         for (std::int32_t t = 0; t < taps.count[o]; ++t) {
-            at[pass.axis] = taps.first[o] + t;
+            at[pass.axis] = wrapped_index(taps.first[o] + t, taps.n_in);
             const C weight = static_cast<C>(taps.weight[o * static_cast<std::size_t>(taps.stride) + t]);
             const C value = in.at(at[0], at[1], at[2]);
             // The first product is not added to zero: -0 stays -0.
             sum = t == 0 ? weight * value : std::fma(weight, value, sum);
         }
+        if (!taps.bias.empty()) sum += static_cast<C>(taps.bias[o] * taps.outside_value);
         out.at(i, j, k) = sum;
     });
-}
-
-/// The position of an output voxel in the input, and whether it lies inside.
-struct Position {
-    Vec3 c;
-    bool inside;
-};
-
-Position position(const AffineGather& gather, std::int64_t i, std::int64_t j, std::int64_t k) {
-    Position p{{}, true};
-    for (int r = 0; r < 3; ++r) {
-        const auto& m = gather.out_to_in.m[r];
-        const double row[4] = {m[0], m[1], m[2], m[3]};
-        p.c[r] = math::gather_position(row, static_cast<double>(i), static_cast<double>(j), static_cast<double>(k));
-        p.inside = p.inside && math::inside_axis(p.c[r], gather.extent[r] - 2 * gather.pad[r]);
-    }
-    return p;
 }
 
 /// Sums x, then y, then z; rows of weights as math::gather_taps trims them.
 template <typename C>
 C gathered(const AffineGather& gather, const Field<C>& in, const Vec3& c) {
     math::GatherTaps<C> taps[3];
-    for (int d = 0; d < 3; ++d) taps[d] = math::gather_taps<C>(gather_kernel(gather), c[d]);
+    for (int d = 0; d < 3; ++d) math::gather_taps(point_kernel(gather.kernel[d], gather.shape), c[d], taps[d]);
     const auto index = [&](int d, int t) {
-        return std::clamp<std::int64_t>(taps[d].first + t + gather.pad[d], 0, gather.extent[d] - 1);
+        return std::clamp<std::int64_t>(taps[d].first + t - gather.origin[d], 0, gather.extent[d] - 1);
     };
     C volume = 0;
     for (int z = taps[2].begin; z < taps[2].end; ++z) {
@@ -101,6 +89,15 @@ C gathered(const AffineGather& gather, const Field<C>& in, const Vec3& c) {
             plane = y == taps[1].begin ? taps[1].weight[y] * line : std::fma(taps[1].weight[y], line, plane);
         }
         volume = z == taps[2].begin ? taps[2].weight[z] * plane : std::fma(taps[2].weight[z], plane, volume);
+    }
+    for (int d = 0; d < 3; ++d) {
+        if (gather.norm[d].empty()) continue;
+        C sum = 0;
+        for (int t = taps[d].begin; t < taps[d].end; ++t) {
+            const auto norm = static_cast<C>(gather.norm[d][static_cast<std::size_t>(index(d, t))]);
+            sum = t == taps[d].begin ? taps[d].weight[t] * norm : std::fma(taps[d].weight[t], norm, sum);
+        }
+        volume /= sum;
     }
     return volume;
 }
@@ -123,7 +120,7 @@ void copy_voxels(const Plan& plan, const ConstVolumeView& input, const VolumeVie
                     const Position p = position(gather, i, j, k);
                     if (!p.inside) return;
                     for (int d = 0; d < 3; ++d) {
-                        const std::int64_t c = math::gather_taps<double>(math::GatherKernel::nearest, p.c[d]).first;
+                        const std::int64_t c = math::floor_index(p.c[d] + 0.5 + math::kTieTolerance);
                         at[d] = std::clamp<std::int64_t>(c, 0, gather.extent[d] - 1);
                     }
                 }
@@ -134,11 +131,48 @@ void copy_voxels(const Plan& plan, const ConstVolumeView& input, const VolumeVie
     });
 }
 
+/// The value with the most votes; ties go to the smallest, and NaN comes last.
+template <typename T>
+T winner(const ConstVolumeView& view, const std::array<Ballot, 3>& ballot) {
+    const auto less = [](T a, T b) { return a < b || (a == a && b != b); };
+    std::map<T, std::int64_t, decltype(less)> votes(less);
+    for (std::size_t z = 0; z < ballot[2].index.size(); ++z) {
+        for (std::size_t y = 0; y < ballot[1].index.size(); ++y) {
+            for (std::size_t x = 0; x < ballot[0].index.size(); ++x) {
+                const std::int64_t i = ballot[0].index[x], j = ballot[1].index[y], k = ballot[2].index[z];
+                if (i < 0 || j < 0 || k < 0) continue;
+                votes[*reinterpret_cast<const T*>(address(view, i, j, k))] +=
+                    ballot[0].weight[x] * ballot[1].weight[y] * ballot[2].weight[z];
+            }
+        }
+    }
+    const auto best =
+        std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return best->first;
+}
+
+/// A label plan: each output voxel by itself.
+void vote(const Plan& plan, const ConstVolumeView& input, const VolumeView& output) {
+    const ConstVolumeView view = permuted(input, plan.input_axis);
+    const Ballots ballots(plan);
+    std::array<Ballot, 3> ballot;
+    dispatch(input.dtype, [&](auto from) {
+        dispatch(output.dtype, [&](auto to) {
+            using From = decltype(from);
+            using To = decltype(to);
+            for_each_index(plan.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+                if (!ballots.at(i, j, k, ballot)) return;
+                *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(winner<From>(view, ballot));
+            });
+        });
+    });
+}
+
 template <typename C>
 class ReferenceExecutor final : public Executor {
 public:
     explicit ReferenceExecutor(const Plan& plan, const ExecutorOptions& options) : plan_(plan), options_(options) {
-        if (plan_.is_copy()) return;
+        if (plan_.is_copy() || plan_.options.labels) return;
         // Grow both fields to the largest array they will hold, so that run() takes no memory.
         Extent extent = permuted({nullptr, DType::float32, plan_.input.extent, {0, 0, 0}}, plan_.input_axis).extent;
         fields_[0].reshape(extent);
@@ -163,6 +197,8 @@ public:
         }
         if (plan_.is_copy()) {
             copy_voxels(plan_, input, output);
+        } else if (plan_.options.labels) {
+            vote(plan_, input, output);
         } else {
             compute(input, output);
         }
@@ -188,7 +224,7 @@ private:
             }
         }
         const Field<C>& field = fields_[current];
-        const math::Scaling scaling = scaling_of(plan_);
+        const math::Storing storing = storing_of(plan_, finite_range(input, {{0, 0, 0}, input.extent}));
         dispatch(output.dtype, [&](auto zero) {
             using T = decltype(zero);
             for_each_index(plan_.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
@@ -200,7 +236,7 @@ private:
                 } else {
                     value = field.at(i, j, k);
                 }
-                *reinterpret_cast<T*>(address(output, i, j, k)) = math::store_value<T>(value, scaling);
+                *reinterpret_cast<T*>(address(output, i, j, k)) = math::store_value<T>(value, storing);
             });
         });
     }

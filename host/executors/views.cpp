@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "revoxel/error.hpp"
 
 namespace revoxel {
@@ -41,18 +44,56 @@ void fill_row(std::byte* first, DType dtype, std::int64_t stride, std::int64_t n
     });
 }
 
-math::Scaling scaling_of(const Plan& plan) {
-    const PlanOptions& options = plan.options;
-    return {options.output_slope != 1.0 || options.output_intercept != 0.0, options.output_slope,
-            options.output_intercept};
+FiniteRange finite_range(const ConstVolumeView& view, const Box3& box) {
+    FiniteRange range{INFINITY, -INFINITY};
+    dispatch(view.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
+            for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
+                const T* row = reinterpret_cast<const T*>(address(view, 0, j, k));
+                for (std::int64_t i = box.lo[0]; i < box.hi[0]; ++i) {
+                    const auto v = static_cast<double>(row[i * view.stride[0]]);
+                    if (!std::isfinite(v)) continue;
+                    range.low = std::min(range.low, v);
+                    range.high = std::max(range.high, v);
+                }
+            }
+        }
+    });
+    return range;
 }
 
-math::GatherKernel gather_kernel(const AffineGather& gather) {
-    switch (gather.kernel) {
-        case Kernel::nearest: return math::GatherKernel::nearest;
-        case Kernel::linear: return math::GatherKernel::linear;
-        case Kernel::cubic: return math::GatherKernel::cubic;
-        default: return math::GatherKernel::bspline3;
+FiniteRange united(const FiniteRange& a, const FiniteRange& b) {
+    if (a.low > a.high) return b;
+    if (b.low > b.high) return a;
+    return {std::min(a.low, b.low), std::max(a.high, b.high)};
+}
+
+math::Storing storing_of(const Plan& plan, const FiniteRange& range) {
+    const PlanOptions& options = plan.options;
+    math::Storing storing;
+    storing.scaled = options.output_slope != 1.0 || options.output_intercept != 0.0;
+    storing.slope = options.output_slope;
+    storing.intercept = options.output_intercept;
+    storing.rounding = options.rounding == Rounding::away       ? math::RoundTo::away
+                       : options.rounding == Rounding::truncate ? math::RoundTo::zero
+                                                                : math::RoundTo::even;
+    storing.clipped = options.clip == Clip::global && range.low <= range.high;
+    storing.low = range.low;
+    storing.high = range.high;
+    storing.binary = options.threshold.has_value();
+    storing.threshold = options.threshold.value_or(0.0);
+    storing.plain = !storing.scaled && !storing.clipped && !storing.binary && options.rounding == Rounding::even;
+    return storing;
+}
+
+math::Fold fold_of(const AffineGather& gather) {
+    if (gather.outside == Outside::fill) return math::Fold::none;
+    switch (gather.boundary) {
+        case Boundary::mirror: return math::Fold::mirror;
+        case Boundary::reflect: return math::Fold::reflect;
+        case Boundary::wrap: return math::Fold::wrap;
+        default: return math::Fold::clamp;
     }
 }
 

@@ -29,9 +29,17 @@ inline std::byte* address(const VolumeView& view, std::int64_t i, std::int64_t j
 /// Writes n voxels of `value` (a stored value, saturated into the dtype), `stride` scalars apart.
 void fill_row(std::byte* first, DType dtype, std::int64_t stride, std::int64_t n, double value);
 
-math::Scaling scaling_of(const Plan& plan);
+/// The smallest and largest finite value of a field, as double. low > high where there is none.
+struct FiniteRange {
+    double low = 1.0, high = 0.0;
+};
+FiniteRange finite_range(const ConstVolumeView& view, const Box3& box);
+FiniteRange united(const FiniteRange& a, const FiniteRange& b);
 
-/// The kernel of a gather as the math layer names it.
-math::GatherKernel gather_kernel(const AffineGather& gather);
+/// How values are stored; with clip global the range is that of `range`.
+math::Storing storing_of(const Plan& plan, const FiniteRange& range);
+
+/// Where a gather's positions beyond the faces go.
+math::Fold fold_of(const AffineGather& gather);
 
 }  // namespace revoxel

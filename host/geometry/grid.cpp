@@ -12,15 +12,14 @@ namespace revoxel {
 namespace {
 
 constexpr std::pair<GridPolicy, const char*> kPolicyNames[] = {
-    {GridPolicy::centre, "centre"}, {GridPolicy::edges, "edges"},   {GridPolicy::first, "first"},
-    {GridPolicy::ends, "ends"},     {GridPolicy::centre, "center"},
+    {GridPolicy::centre, "centre"}, {GridPolicy::edges, "edges"}, {GridPolicy::first, "first"},
+    {GridPolicy::ends, "ends"},     {GridPolicy::half, "half"},   {GridPolicy::fsl, "fsl"},
+    {GridPolicy::centre, "center"},
 };
 
 constexpr std::pair<CountRule, const char*> kRuleNames[] = {
-    {CountRule::ceil, "ceil"},
-    {CountRule::floor, "floor"},
-    {CountRule::round, "round"},
-    {CountRule::even, "even"},
+    {CountRule::ceil, "ceil"}, {CountRule::floor, "floor"}, {CountRule::round, "round"},
+    {CountRule::even, "even"}, {CountRule::down, "down"},   {CountRule::span, "span"},
 };
 
 /// Voxels of slack in every count, for spacings that went through a float32 header (relative error 6e-8 a factor).
@@ -35,6 +34,12 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 24;
 /// float32 header's 0.69999997 for 0.7.
 constexpr double kSameSpacing = 1e-5;
 
+double half_to_even(double x, double slack) {
+    const double lower = std::floor(x);
+    const bool tie = std::fabs(x - lower - 0.5) <= slack;
+    return tie ? 2.0 * std::nearbyint((lower + 0.5) / 2.0) : std::nearbyint(x);
+}
+
 struct AxisMap {
     std::int64_t count = 1;
     double step = 1.0;    ///< input voxels per output voxel
@@ -42,12 +47,15 @@ struct AxisMap {
 };
 
 /// The anchor of m output voxels at `step` input voxels each.
-AxisMap anchored(std::int64_t n, std::int64_t m, double step, GridPolicy policy, int axis) {
+AxisMap anchored(std::int64_t n, std::int64_t m, double step, GridPolicy policy, int axis, const Affine& affine) {
     const double dn = static_cast<double>(n), dm = static_cast<double>(m);
     switch (policy) {
         case GridPolicy::centre: return {m, step, (dn - 1.0) / 2.0 - (dm - 1.0) / 2.0 * step};
         case GridPolicy::edges: return {m, dn / dm, 0.5 * dn / dm - 0.5};
         case GridPolicy::first: return {m, step, 0.0};
+        case GridPolicy::half: return {m, step, dn / 2.0 - dm / 2.0 * step};
+        case GridPolicy::fsl:
+            return {m, step, axis == 0 && determinant(affine) > 0.0 ? dn - 1.0 - (dm - 1.0) * step : 0.0};
         case GridPolicy::ends: break;
     }
     if (m == 1) return {m, step, 0.0};
@@ -125,12 +133,9 @@ std::int64_t resampled_count(std::int64_t n, double s, double t, CountRule rule)
         case CountRule::ceil: count = std::ceil(exact - slack); break;
         case CountRule::floor: count = std::floor(exact + slack); break;
         case CountRule::round: count = std::floor(exact + 0.5 + slack); break;
-        case CountRule::even: {
-            const double lower = std::floor(exact);
-            const bool tie = std::fabs(exact - lower - 0.5) <= slack;
-            count = tie ? 2.0 * std::nearbyint((lower + 0.5) / 2.0) : std::nearbyint(exact);
-            break;
-        }
+        case CountRule::even: count = half_to_even(exact, slack); break;
+        case CountRule::down: count = std::ceil(exact - 0.5 - slack); break;
+        case CountRule::span: count = half_to_even(static_cast<double>(n - 1) * s / t + 1.0, slack); break;
     }
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(count));
 }
@@ -151,7 +156,7 @@ Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy, 
             maps[d] = {input.extent[d], 1.0, 0.0};
         } else {
             maps[d] = anchored(input.extent[d], resampled_count(input.extent[d], current[d], t, rule), t / current[d],
-                               policy, d);
+                               policy, d, input.affine);
         }
     }
     return mapped(input, maps);
@@ -169,22 +174,25 @@ Grid with_extent(const Grid& input, const Extent& extent, GridPolicy policy) {
         if (m == 0 || m == n) {
             maps[d] = {n, 1.0, 0.0};
         } else {
-            maps[d] = anchored(n, m, static_cast<double>(n) / static_cast<double>(m), policy, d);
+            maps[d] = anchored(n, m, static_cast<double>(n) / static_cast<double>(m), policy, d, input.affine);
         }
     }
     return mapped(input, maps);
 }
 
-double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule) {
+double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule, double finest_mm) {
     if (voxels < 1)
         throw Error(ErrorCode::usage, fmt::format("a budget of {} voxels is not possible; expected 1 or more", voxels));
     const Vec3 s = spacing(input);
     const auto fits = [&](double t) {
         double count = 1.0;
-        for (int d = 0; d < 3; ++d) count *= static_cast<double>(resampled_count(input.extent[d], s[d], t, rule));
+        for (int d = 0; d < 3; ++d) {
+            if (static_cast<double>(input.extent[d]) * s[d] / t >= static_cast<double>(kMaxCount)) return false;
+            count *= static_cast<double>(resampled_count(input.extent[d], s[d], t, rule));
+        }
         return count <= static_cast<double>(voxels);
     };
-    double fine = *std::min_element(s.begin(), s.end());
+    double fine = finest_mm > 0.0 ? finest_mm : *std::min_element(s.begin(), s.end());
     if (fits(fine)) return fine;
     const Vec3 size = fov(input);
     double coarse = *std::max_element(size.begin(), size.end());  // one voxel an axis under every rule

@@ -16,6 +16,8 @@ namespace revoxel::io {
 namespace {
 
 constexpr std::size_t kRawBufferBytes = std::size_t{256} << 10;
+// Holds a header. Who reads the headers of thousands of files must not fetch a full buffer of each.
+constexpr std::size_t kFirstRawBytes = std::size_t{4} << 10;
 constexpr std::size_t kMagicBytes = 3;
 // ISA-L counts in 32 bits.
 constexpr std::size_t kLargestStep = std::size_t{1} << 30;
@@ -69,7 +71,8 @@ GzipReader::~GzipReader() = default;
 bool GzipReader::refill() {
     if (source_ended_) return false;
     if (state_->avail_in > 0) std::memmove(buffer_.data(), state_->next_in, state_->avail_in);
-    const std::size_t got = source_(buffer_.data() + state_->avail_in, buffer_.size() - state_->avail_in);
+    const std::size_t room = buffer_.size() - state_->avail_in;
+    const std::size_t got = source_(buffer_.data() + state_->avail_in, raw_bytes_ == 0 ? kFirstRawBytes : room);
     state_->next_in = raw(buffer_.data());
     state_->avail_in += static_cast<std::uint32_t>(got);
     raw_bytes_ += static_cast<std::int64_t>(got);

@@ -1,7 +1,8 @@
 // Kernel formulas. Usable on host and device; C++17. Only + - * / and comparisons, so that the bits are the same
 // everywhere once contraction is off: no call into a libm whose results depend on its version or on the CPU.
 //
-// x is in voxels. Sources: Keys 1981 (cubic convolution), Unser 1999 (B-splines), Duchon 1979 (Lanczos).
+// x is in voxels. Sources: Keys 1981 (cubic convolution), Unser 1999 (B-splines), Duchon 1979 (Lanczos), Meijering 1999
+// (windowed sincs).
 #pragma once
 
 #include <cmath>
@@ -17,7 +18,7 @@ inline constexpr double kIntegerSnap = 1e-9;
 /// voxels, on the face of the volume) are decided alike although rounding has moved them: up.
 inline constexpr double kTieTolerance = 1e-6;
 
-/// sin(pi t) for |t| <= 4, to 2e-16. Taylor series on [-1/2, 1/2] after exact reduction.
+/// sin(pi t) for |t| <= 16, to 2e-16. Taylor series on [-1/2, 1/2] after exact reduction.
 REVOXEL_HD inline double sin_pi(double t) {
     double sign = 1.0;
     while (t > 0.5) {
@@ -35,6 +36,10 @@ REVOXEL_HD inline double sin_pi(double t) {
     return sign * u * sum;
 }
 
+REVOXEL_HD inline double cos_pi(double t) {
+    return sin_pi(t + 0.5);
+}
+
 REVOXEL_HD inline double linear(double x) {
     x = x < 0.0 ? -x : x;
     return x < 1.0 ? 1.0 - x : 0.0;
@@ -48,13 +53,60 @@ REVOXEL_HD inline double cubic(double x) {
     return 0.0;
 }
 
-/// sinc(x) sinc(x/3) on |x| < 3; not normalised.
-REVOXEL_HD inline double lanczos3(double x) {
+enum class Window { lanczos, hamming, cosine, welch, blackman };
+
+/// sinc(x) times the window of half width r, on |x| < r; not normalised. r <= 8.
+REVOXEL_HD inline double windowed_sinc(Window window, double r, double x) {
     x = x < 0.0 ? -x : x;
-    if (x >= 3.0) return 0.0;
+    if (x >= r) return 0.0;
     if (x < 1e-9) return 1.0;
     constexpr double kPi = 3.14159265358979323846;
-    return 3.0 * sin_pi(x) * sin_pi(x / 3.0) / (kPi * kPi * x * x);
+    const double sinc = sin_pi(x) / (kPi * x), t = x / r;
+    switch (window) {
+        case Window::lanczos: return sinc * sin_pi(t) / (kPi * t);
+        case Window::hamming: return sinc * (0.54 + 0.46 * cos_pi(t));
+        case Window::cosine: return sinc * cos_pi(0.5 * t);
+        case Window::welch: return sinc * (1.0 - t * t);
+        default: return sinc * (0.42 + 0.5 * cos_pi(t) + 0.08 * cos_pi(2.0 * t));
+    }
+}
+
+/// e^-y for 0 <= y <= 700, to 1e-15 of its value: e^-y = 2^-n e^-r, Taylor series on |r| <= ln2/2.
+REVOXEL_HD inline double exp_minus(double y) {
+    if (y > 700.0) return 0.0;
+    constexpr double kLog2High = 0x1.62e42fee00000p-1, kLog2Low = 0x1.a39ef35793c76p-33;
+    const double n = std::floor(y / 0.693147180559945309 + 0.5);
+    const double r = std::fma(-n, kLog2Low, std::fma(-n, kLog2High, y));
+    double sum = 1.0;
+    for (int k = 16; k >= 1; --k) sum = 1.0 - r / static_cast<double>(k) * sum;
+    double scale = 1.0;
+    for (int bit = 0, left = static_cast<int>(n); left > 0; ++bit, left >>= 1) {
+        // 2^-(2^bit), exact
+        double factor = 0.5;
+        for (int b = 0; b < bit; ++b) factor *= factor;
+        if (left & 1) scale *= factor;
+    }
+    return sum * scale;
+}
+
+/// The error function to 1e-15: erf x = 2/sqrt(pi) e^-x^2 sum_n 2^n x^(2n+1) / (2n+1)!!, all terms of one sign.
+REVOXEL_HD inline double error_function(double x) {
+    const double a = x < 0.0 ? -x : x;
+    if (a > 6.0) return x < 0.0 ? -1.0 : 1.0;
+    double term = a, sum = a;
+    for (int n = 1; n < 200 && term > 1e-17 * sum; ++n) {
+        term *= 2.0 * a * a / static_cast<double>(2 * n + 1);
+        sum += term;
+    }
+    const double value = 1.12837916709551257390 * exp_minus(a * a) * sum;
+    return x < 0.0 ? -value : value;
+}
+
+/// The weight that a Gaussian of standard deviation sigma around 0 gives to the voxel at x: its integral over
+/// [x - 1/2, x + 1/2], times 2.
+REVOXEL_HD inline double voxel_gaussian(double x, double sigma) {
+    const double scale = 0.70710678118654752440 / sigma;
+    return error_function((x + 0.5) * scale) - error_function((x - 0.5) * scale);
 }
 
 /// Centred B-spline of degree n, support |x| < (n+1)/2, by the Cox-de Boor recursion (all terms are positive).
@@ -75,71 +127,138 @@ REVOXEL_HD inline double bspline(int n, double x) {
     return values[0];
 }
 
+template <typename T>
+REVOXEL_HD inline std::int64_t floor_index(T c) {
+    const auto i = static_cast<std::int64_t>(c);
+    return static_cast<T>(i) > c ? i - 1 : i;
+}
+template <typename T>
+REVOXEL_HD inline std::int64_t ceil_index(T c) {
+    const auto i = static_cast<std::int64_t>(c);
+    return static_cast<T>(i) < c ? i + 1 : i;
+}
+
+inline constexpr int kGatherTaps = 16;  ///< the most that a gather reads along an axis
+
+/// A kernel as a gather evaluates it, at each voxel anew. bspline: the basis, on coefficients.
+struct PointKernel {
+    enum class Form { nearest, linear, cubic, bspline, windowed_sinc, gaussian };
+    Form form = Form::linear;
+    int degree = 0;                   ///< bspline
+    int radius = 1;                   ///< half of the taps, rounded up
+    Window window = Window::lanczos;  ///< windowed_sinc
+    bool normalised = true;           ///< windowed_sinc
+    double sigma = 1.0, reach = 4.0;  ///< gaussian: standard deviation and reach, both in voxels
+};
+
 /// The taps of one axis of a gather: input indices first + t with weight[t], begin <= t < end. Taps of weight 0 at the
 /// ends are left out, so that NaN beside the position is not touched.
 template <typename T>
 struct GatherTaps {
     std::int64_t first;
     int begin, end;
-    T weight[4];
+    T weight[kGatherTaps];
 };
 
-enum class GatherKernel { nearest, linear, cubic, bspline3 };
-
+/// Weights in double, for the forms that have no closed polynomial in T. `base` is floor(c), f the fraction.
 template <typename T>
-REVOXEL_HD inline std::int64_t floor_index(T c) {
-    const auto i = static_cast<std::int64_t>(c);
-    return static_cast<T>(i) > c ? i - 1 : i;
+REVOXEL_HD inline void general_taps(const PointKernel& kernel, std::int64_t base, double f, GatherTaps<T>& taps) {
+    double weight[kGatherTaps];
+    double low = 0.0;  // position of the first tap, relative to c
+    if (kernel.form == PointKernel::Form::bspline) {
+        const bool even = kernel.degree % 2 == 0;
+        const int left = even ? kernel.degree / 2 - (f >= 0.5 ? 1 : 0) : (kernel.degree - 1) / 2;
+        taps.first = base - left;
+        taps.end = kernel.degree + 1;
+        low = -static_cast<double>(left) - f;
+        for (int t = 0; t < taps.end; ++t) weight[t] = bspline(kernel.degree, low + t);
+    } else if (kernel.form == PointKernel::Form::windowed_sinc) {
+        taps.first = base - kernel.radius + 1;
+        taps.end = 2 * kernel.radius;
+        low = 1.0 - static_cast<double>(kernel.radius) - f;
+        for (int t = 0; t < taps.end; ++t) {
+            weight[t] = windowed_sinc(kernel.window, static_cast<double>(kernel.radius), low + t);
+        }
+    } else {
+        const std::int64_t begin = floor_index(f + 0.5 - kernel.reach + kTieTolerance),
+                           end = ceil_index(f + 0.5 + kernel.reach - kTieTolerance);
+        taps.first = base + begin;
+        taps.end = static_cast<int>(end - begin);
+        low = static_cast<double>(begin) - f;
+        for (int t = 0; t < taps.end; ++t) weight[t] = voxel_gaussian(low + t, kernel.sigma);
+    }
+    double scale = 1.0;
+    if (kernel.form == PointKernel::Form::gaussian ||
+        (kernel.form == PointKernel::Form::windowed_sinc && kernel.normalised)) {
+        double sum = 0.0;
+        for (int t = 0; t < taps.end; ++t) sum += weight[t];
+        scale = 1.0 / sum;
+    }
+    for (int t = 0; t < taps.end; ++t) taps.weight[t] = static_cast<T>(weight[t] * scale);
 }
 
-/// `c` is the continuous index, |c| < 2^52. Weights are computed in T from the fraction, which is rounded to T.
+/// `c` is the continuous index, |c| < 2^52. Linear, cubic and cubic B-spline weights are computed in T from the
+/// fraction, which is rounded to T; the others in double.
 template <typename T>
-REVOXEL_HD inline GatherTaps<T> gather_taps(GatherKernel kernel, double c) {
-    GatherTaps<T> taps{};
-    if (kernel == GatherKernel::nearest) {
+REVOXEL_HD inline void gather_taps(const PointKernel& kernel, double c, GatherTaps<T>& taps) {
+    taps.begin = 0;
+    if (kernel.form == PointKernel::Form::nearest) {
         taps.first = floor_index(c + 0.5 + kTieTolerance);
-        taps.begin = 0;
         taps.end = 1;
         taps.weight[0] = T(1);
-        return taps;
+        return;
     }
     const std::int64_t near = floor_index(c + 0.5);
     const double off = c - static_cast<double>(near);
     std::int64_t base = near;
-    T f = T(0);
+    double fraction = 0.0;
     if (off > kIntegerSnap || off < -kIntegerSnap) {
         base = floor_index(c);
-        f = static_cast<T>(c - static_cast<double>(base));
+        fraction = c - static_cast<double>(base);
     }
-    const T g = T(1) - f;
-    taps.begin = 0;
-    switch (kernel) {
-        case GatherKernel::linear:
-            taps.first = base;
-            taps.weight[0] = g;
-            taps.weight[1] = f;
-            taps.end = 2;
-            break;
-        case GatherKernel::cubic:
-            taps.first = base - 1;
-            taps.weight[0] = T(-0.5) * f * g * g;
-            taps.weight[1] = (T(1.5) * f - T(2.5)) * f * f + T(1);
-            taps.weight[2] = (T(1.5) * g - T(2.5)) * g * g + T(1);
-            taps.weight[3] = T(-0.5) * g * f * f;
-            taps.end = 4;
-            break;
-        default:  // bspline3
-            taps.first = base - 1;
-            taps.weight[0] = g * g * g / T(6);
-            taps.weight[1] = T(2) / T(3) - f * f * (T(2) - f) / T(2);
-            taps.weight[2] = T(2) / T(3) - g * g * (T(2) - g) / T(2);
-            taps.weight[3] = f * f * f / T(6);
-            taps.end = 4;
-            break;
+    const T f = static_cast<T>(fraction), g = T(1) - f;
+    if (kernel.form == PointKernel::Form::linear) {
+        taps.first = base;
+        taps.weight[0] = g;
+        taps.weight[1] = f;
+        taps.end = 2;
+    } else if (kernel.form == PointKernel::Form::cubic) {
+        taps.first = base - 1;
+        taps.weight[0] = T(-0.5) * f * g * g;
+        taps.weight[1] = (T(1.5) * f - T(2.5)) * f * f + T(1);
+        taps.weight[2] = (T(1.5) * g - T(2.5)) * g * g + T(1);
+        taps.weight[3] = T(-0.5) * g * f * f;
+        taps.end = 4;
+    } else if (kernel.form == PointKernel::Form::bspline && kernel.degree == 3) {
+        taps.first = base - 1;
+        taps.weight[0] = g * g * g / T(6);
+        taps.weight[1] = T(2) / T(3) - f * f * (T(2) - f) / T(2);
+        taps.weight[2] = T(2) / T(3) - g * g * (T(2) - g) / T(2);
+        taps.weight[3] = f * f * f / T(6);
+        taps.end = 4;
+    } else {
+        general_taps(kernel, base, fraction, taps);
     }
     while (taps.begin < taps.end - 1 && taps.weight[taps.begin] == T(0)) ++taps.begin;
     while (taps.end > taps.begin + 1 && taps.weight[taps.end - 1] == T(0)) --taps.end;
-    return taps;
+}
+
+/// Positions beyond the faces of an axis of n voxels, brought to where the extended signal is the same.
+enum class Fold { none, clamp, mirror, reflect, wrap };
+
+/// clamp: to [-margin, n - 1 + margin]. mirror: into [0, n - 1]. reflect and wrap: into [-1/2, n - 1/2].
+REVOXEL_HD inline double fold_position(Fold fold, double c, std::int64_t n, double margin) {
+    const double size = static_cast<double>(n);
+    if (fold == Fold::clamp) return c < -margin ? -margin : c > size - 1.0 + margin ? size - 1.0 + margin : c;
+    if (fold == Fold::none || (c >= -0.5 && c < size - 0.5)) return c;
+    if (fold == Fold::wrap) return c - size * std::floor((c + 0.5) / size);
+    if (fold == Fold::mirror) {
+        if (n == 1) return 0.0;
+        const double period = 2.0 * (size - 1.0), r = c - period * std::floor(c / period);
+        return r > size - 1.0 ? period - r : r;
+    }
+    const double period = 2.0 * size, r = (c + 0.5) - period * std::floor((c + 0.5) / period);
+    return (r >= size ? period - r : r) - 0.5;
 }
 
 /// One row of an affine times an index, in the order that plan.hpp states.

@@ -10,9 +10,19 @@
 
 namespace revoxel::math {
 
-/// A computed value as a stored one: nearest integer, ties to even, clamped to the type's range; NaN becomes 0.
+/// How a computed value becomes an integer.
+enum class RoundTo { even, away, zero };
+
+template <RoundTo rule, typename From>
+REVOXEL_HD inline From rounded(From v) {
+    if constexpr (rule == RoundTo::even) return std::rint(v);
+    if constexpr (rule == RoundTo::away) return std::round(v);
+    return std::trunc(v);
+}
+
+/// A computed value as a stored one: rounded to an integer, clamped to the type's range; NaN becomes 0.
 /// Into a floating type: rounded to it (float overflows to infinity).
-template <typename To, typename From>
+template <typename To, RoundTo rule = RoundTo::even, typename From>
 REVOXEL_HD inline To saturate_round(From v) {
     static_assert(std::is_floating_point_v<From>);
     if constexpr (std::is_floating_point_v<To>) {
@@ -21,7 +31,7 @@ REVOXEL_HD inline To saturate_round(From v) {
         // Where From cannot hold the limit it rounds up to the next power of two, so that r below it always fits To.
         constexpr From kHigh = static_cast<From>(std::numeric_limits<To>::max());
         constexpr From kLow = static_cast<From>(std::numeric_limits<To>::min());
-        const From r = std::rint(v);
+        const From r = rounded<rule>(v);
         if (r >= kHigh) return std::numeric_limits<To>::max();
         if (r <= kLow) return std::numeric_limits<To>::min();
         return r == r ? static_cast<To>(r) : To{0};
@@ -54,17 +64,37 @@ REVOXEL_HD inline To convert(From v) {
     }
 }
 
-/// How computed values become stored ones: value * slope + intercept where `scaled`, with one rounding in double.
-struct Scaling {
+/// How computed values become stored ones: clamped, then value * slope + intercept with one rounding in double, then
+/// compared with a threshold or rounded.
+struct Storing {
+    bool plain = true;  ///< none of what follows; nearest even
     bool scaled = false;
-    double slope = 1.0;
-    double intercept = 0.0;
+    double slope = 1.0, intercept = 0.0;
+    RoundTo rounding = RoundTo::even;
+    bool clipped = false;
+    double low = 0.0, high = 0.0;
+    bool binary = false;
+    double threshold = 0.0;
 };
 
 template <typename To, typename Compute>
-REVOXEL_HD inline To store_value(Compute v, const Scaling& scaling) {
-    if (scaling.scaled) return saturate_round<To>(std::fma(static_cast<double>(v), scaling.slope, scaling.intercept));
-    return saturate_round<To>(v);
+REVOXEL_HD inline To store_value(Compute v, const Storing& s) {
+    if (s.plain) return saturate_round<To>(v);
+    if (s.clipped) {
+        const auto low = static_cast<Compute>(s.low), high = static_cast<Compute>(s.high);
+        v = v < low ? low : v > high ? high : v;  // NaN stays
+    }
+    if (!s.scaled && !s.binary) {
+        if (s.rounding == RoundTo::away) return saturate_round<To, RoundTo::away>(v);
+        if (s.rounding == RoundTo::zero) return saturate_round<To, RoundTo::zero>(v);
+        return saturate_round<To>(v);
+    }
+    double w = static_cast<double>(v);
+    if (s.scaled) w = std::fma(w, s.slope, s.intercept);
+    if (s.binary) return std::rint(w * 1e6) / 1e6 >= s.threshold ? To{1} : To{0};
+    if (s.rounding == RoundTo::away) return saturate_round<To, RoundTo::away>(w);
+    if (s.rounding == RoundTo::zero) return saturate_round<To, RoundTo::zero>(w);
+    return saturate_round<To>(w);
 }
 
 }  // namespace revoxel::math

@@ -96,7 +96,10 @@ LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std:
 }
 
 bool interpolates(const ResampleJob& job) {
-    return job.plan.options.kernel != Kernel::nearest && !job.plan.is_copy();
+    const LabelRequest& label = job.request.label;
+    if (label.fraction || label.argmax || job.request.mask_threshold) return false;  // a label map is what it is for
+    return !job.plan.options.labels && !(job.plan.options.kernel == PerAxis<Kernel>(Kernel::nearest)) &&
+           !job.plan.is_copy();
 }
 
 std::string label_warning(const std::string& why) {
@@ -137,7 +140,10 @@ std::string fill_text(const ResampleJob& job) {
 void warn_of_almost_same(const ResampleJob& job, std::vector<std::string>& warnings) {
     for (int a = 0; a < 3 && job.request.grid.spacing_mm; ++a) {
         const double step = std::fabs(job.plan.axes[a].step), mm = spacing(job.input.grid)[a];
-        if (job.plan.axes[a].copied || std::fabs(step - 1.0) > 2e-3) continue;
+        const int axis = job.plan.axes[a].input_axis;
+        const PlanOptions& options = job.plan.options;
+        const bool same = step == 1.0 && (options.blur[axis] > 0.0 || options.kernel[axis] == Kernel::gaussian);
+        if (job.plan.axes[a].copied || same || std::fabs(step - 1.0) > 2e-3) continue;
         warnings.push_back(
             fmt::format("axis {}: {:.7g} mm is almost the input's {:.9g} mm, yet every voxel is interpolated; "
                         "a spacing of 0 keeps the axis",
@@ -147,6 +153,7 @@ void warn_of_almost_same(const ResampleJob& job, std::vector<std::string>& warni
 
 /// About output voxels that lie outside the input.
 void warn_of_fill(const ResampleJob& job, std::vector<std::string>& warnings) {
+    if (job.plan.options.outside == Outside::extend) return;
     const CommonField field(job.plan.output, job.plan.input);
     if (field.whole()) return;
     const std::int64_t all = voxel_count(job.plan.output), outside = all - field.count();
@@ -178,9 +185,10 @@ bool all_finite(const Volume& volume) {
 
 /// The fill of 0 is water on a CT.
 void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std::vector<std::string>& warnings) {
-    if (job.request.fill || job.request.fill_minimum || job.request.labels) return;
+    if (job.request.fill || job.request.fill_minimum || job.request.label.labels) return;
     const ValueRange range = scaled_range(stored, job.input.slope(), job.input.intercept());
     if (!(range.min < -500.0)) return;
+    if (job.plan.options.outside == Outside::extend) return;
     if (CommonField(job.plan.output, job.plan.input).count() == voxel_count(job.plan.output)) return;
     warnings.push_back(fmt::format(
         "voxels outside the input hold 0, but its values go down to {:g} (a CT?); --fill min or --fill -1000 means air",
@@ -266,7 +274,7 @@ bool looks_like_labels(const LabelEvidence& evidence) {
 
 std::vector<std::string> plan_warnings(const ResampleJob& job) {
     std::vector<std::string> warnings;
-    if (interpolates(job) && !job.request.labels && job.input.intent_code == kIntentLabel) {
+    if (interpolates(job) && !job.request.label.labels && job.input.intent_code == kIntentLabel) {
         warnings.push_back(label_warning("the header says that this is a label map (intent code 1002)"));
     }
     warn_of_magnification(job, warnings);
@@ -277,14 +285,15 @@ std::vector<std::string> plan_warnings(const ResampleJob& job) {
 
 std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& input, const ValueRange& input_range) {
     std::vector<std::string> warnings;
-    if (interpolates(job) && !job.request.labels && job.input.intent_code != kIntentLabel && input.components() == 1) {
+    if (interpolates(job) && !job.request.label.labels && job.input.intent_code != kIntentLabel &&
+        input.components() == 1) {
         const LabelEvidence evidence = label_evidence(input, job.input.slope(), job.input.intercept());
         if (looks_like_labels(evidence)) {
             warnings.push_back(label_warning(
                 fmt::format("the input looks like a label map ({} different whole numbers)", evidence.distinct)));
         }
     }
-    if (job.request.labels && !is_integer(input.dtype()) && !all_whole_numbers(input)) {
+    if (job.request.label.labels && !is_integer(input.dtype()) && !all_whole_numbers(input)) {
         warnings.push_back("--labels on values that are not whole numbers: this does not look like a label map");
     }
     const bool wide = input.dtype() == DType::int64 || input.dtype() == DType::uint64;

@@ -36,11 +36,6 @@ void check_one_way(const GridRequest& request) {
     }
 }
 
-/// A 2-D file has no third axis; a spacing for it would invent slices.
-bool is_flat(const io::NiftiHeader& header) {
-    return header.dim[0] < 3;
-}
-
 double iso_spacing(const std::string& iso, const Vec3& s, int axes) {
     if (iso == "min") return *std::min_element(s.begin(), s.begin() + axes);
     if (iso == "max") return *std::max_element(s.begin(), s.begin() + axes);
@@ -58,18 +53,23 @@ double iso_spacing(const std::string& iso, const Vec3& s, int axes) {
     return value;
 }
 
-double budget_spacing_of(const io::NiftiHeader& input, std::int64_t voxels, CountRule rule) {
+}  // namespace
+
+bool is_flat(const io::NiftiHeader& header) {
+    return header.dim[0] < 3;
+}
+
+double affordable_spacing(const io::NiftiHeader& input, std::int64_t voxels, CountRule rule, double finest_mm) {
     Grid grid = input.grid;
     if (is_flat(input)) {
         // One voxel at the finest spacing stays one voxel at every coarser one, so the third axis does not count.
         const Vec3 s = spacing(grid);
+        if (finest_mm == 0.0) finest_mm = std::min(s[0], s[1]);
         grid.extent[2] = 1;
-        for (int r = 0; r < 3; ++r) grid.affine(r, 2) *= std::min(s[0], s[1]) / s[2];
+        for (int r = 0; r < 3; ++r) grid.affine(r, 2) *= finest_mm / s[2];
     }
-    return budget_spacing(grid, voxels, rule);
+    return budget_spacing(grid, voxels, rule, finest_mm);
 }
-
-}  // namespace
 
 ChosenGrid choose_grid(const GridRequest& request, const io::NiftiHeader& input, bool prefer_qform) {
     check_one_way(request);
@@ -95,7 +95,7 @@ ChosenGrid choose_grid(const GridRequest& request, const io::NiftiHeader& input,
     if (request.spacing_mm) {
         target = *request.spacing_mm;
     } else if (request.budget) {
-        target.fill(budget_spacing_of(input, *request.budget, *chosen.rule));
+        target.fill(affordable_spacing(input, *request.budget, *chosen.rule));
     } else {
         target.fill(iso_spacing(*request.iso, spacing(input.grid), is_flat(input) ? 2 : 3));
     }

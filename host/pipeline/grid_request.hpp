@@ -18,6 +18,12 @@ struct ChosenGrid {
     std::vector<std::string> warnings;
 };
 
+/// A 2-D file has no third axis; a spacing for it would invent slices.
+bool is_flat(const io::NiftiHeader& header);
+
+/// budget_spacing() of a file; the third axis of a flat one does not count.
+double affordable_spacing(const io::NiftiHeader& input, std::int64_t voxels, CountRule rule, double finest_mm = 0.0);
+
 /// Throws Error(usage) unless exactly one way is given; Error(input) for a reference that cannot be read.
 ChosenGrid choose_grid(const GridRequest& request, const io::NiftiHeader& input, bool prefer_qform);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "plan/kernels.hpp"
+
 namespace revoxel::pipeline {
 namespace {
 
@@ -50,10 +52,10 @@ void judge_range(const Plan& plan, const ScaledVolume& input, const ScaledVolume
     const double rounding = 1e-5 * std::max(std::fabs(allowed.min), std::fabs(allowed.max));
     const double slack = 0.5 * (overshoot_factor(plan) - 1.0) * range + step + rounding;
     if (found.output.min >= allowed.min - slack && found.output.max <= allowed.max + slack) return;
-    found.findings.push_back(
-        fmt::format("values {:g} to {:g} became {:g} to {:g}: kernel {} cannot leave the input's "
-                    "range by more than {:g}",
-                    allowed.min, allowed.max, found.output.min, found.output.max, name_of(plan.options.kernel), slack));
+    found.findings.push_back(fmt::format(
+        "values {:g} to {:g} became {:g} to {:g}: kernel {} cannot leave the input's "
+        "range by more than {:g}",
+        allowed.min, allowed.max, found.output.min, found.output.max, names_of(plan.options.kernel), slack));
 }
 
 void judge_moments(const Plan& plan, Comparison& found) {
@@ -87,6 +89,20 @@ bool practically_constant(double lo, double hi) {
     return hi - lo <= 1e-5 * std::max(std::fabs(lo), std::fabs(hi));
 }
 
+/// The largest sum of |weight| of the taps that a gather makes, from positions 1/64 voxel apart.
+double largest_tap_sum(Kernel kernel, const KernelShape& shape) {
+    const math::PointKernel point = point_kernel(kernel, shape);
+    double largest = 1.0;
+    for (int step = 0; step < 64; ++step) {
+        math::GatherTaps<double> taps;
+        math::gather_taps(point, step / 64.0, taps);
+        double sum = 0.0;
+        for (int t = taps.begin; t < taps.end; ++t) sum += std::fabs(taps.weight[t]);
+        largest = std::max(largest, sum);
+    }
+    return largest;
+}
+
 }  // namespace
 
 double overshoot_factor(const Plan& plan) {
@@ -94,8 +110,9 @@ double overshoot_factor(const Plan& plan) {
     for (const Stage& stage : plan.stages) {
         if (const auto* pass = std::get_if<AxisPass>(&stage)) {
             factor *= std::max(1.0, largest_row_sum(pass->taps));
-        } else if (std::get<AffineGather>(stage).kernel == Kernel::cubic) {
-            factor *= 1.25 * 1.25 * 1.25;  // Keys, a = -1/2: the largest sum of |weight| is 1.25, midway
+        } else {
+            const auto& gather = std::get<AffineGather>(stage);
+            for (int d = 0; d < 3; ++d) factor *= largest_tap_sum(gather.kernel[d], gather.shape);
         }
     }
     return factor;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 
+#include "pipeline/argmax.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel::pipeline {
@@ -25,7 +26,9 @@ std::int64_t volume_bytes(const io::NiftiHeader& header) {
 namespace {
 
 /// The array that a gather reads, where passes make one; all other scratch is small.
-double workspace_bytes(const Plan& plan) {
+double workspace_bytes(const ResampleJob& job) {
+    const Plan& plan = job.plan;
+    if (job.request.label.argmax) return static_cast<double>(kArgmaxScratchBytes);
     if (plan.stages.size() < 2) return 0.0;
     const auto* gather = std::get_if<AffineGather>(&plan.stages.back());
     if (gather == nullptr) return 0.0;
@@ -53,7 +56,7 @@ double available_bytes() {
 std::string memory_shortage(const ResampleJob& job) {
     const double have = available_bytes();
     const double need = static_cast<double>(volume_bytes(job.input)) + static_cast<double>(volume_bytes(job.output)) +
-                        workspace_bytes(job.plan);
+                        workspace_bytes(job);
     if (need <= have) return {};
     return fmt::format("this needs {:.4g} GB of memory, there are {:.4g} GB; ask for a coarser grid", need / 1e9,
                        have / 1e9);

@@ -1,6 +1,7 @@
 // run_resample(): read, resample each field by one executor, write.
 #include "revoxel/resample.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,7 +10,10 @@
 #include <utility>
 
 #include "io/nifti_path.hpp"
+#include "pipeline/argmax.hpp"
 #include "pipeline/checks.hpp"
+#include "pipeline/keep_labels.hpp"
+#include "pipeline/label_fraction.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/rows.hpp"
 #include "revoxel/error.hpp"
@@ -59,6 +63,18 @@ void check_unchanged(const ResampleJob& job, const io::NiftiHeader& read) {
     throw Error(ErrorCode::input, job.request.input + ": the file changed between planning and reading; try again");
 }
 
+void replace_nan(Volume& volume, double stored) {
+    dispatch(volume.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (std::is_floating_point_v<T>) {
+            T* values = reinterpret_cast<T*>(volume.data());
+            const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
+            std::replace_if(
+                values, values + count, [](T v) { return v != v; }, static_cast<T>(stored));
+        }
+    });
+}
+
 /// The plan to run: the fill by the minimum is known only now.
 Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
     Plan plan = job.plan;
@@ -69,14 +85,44 @@ Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
     return plan;
 }
 
+ExecutorOptions executor_options(const ResampleJob& job) {
+    ExecutorOptions options;
+    options.threads = job.request.threads;
+    return options;
+}
+
+/// All volumes at once: the class of the largest score.
+void run_argmax(const Plan& plan, const ResampleJob& job, const ResampleObserver& observer, Volume& scores,
+                Volume& output, ResampleResult& result) {
+    Stopwatch watch;
+    if (job.request.label.softmax) softmax_in_place(scores, job.request.threads);
+    result.prepare_s = watch.lap();
+    ExecutorOptions options = executor_options(job);
+    options.progress = progress_of(observer, Phase::resample);
+    const ArgmaxRun run = argmax_channels(plan, job.request.backend, options, scores, job.request.label.table, output);
+    result.backend = run.backend;
+    result.workspace_bytes = run.scratch_bytes;
+    result.resample_s = watch.lap();
+}
+
+/// Labels that would vanish get a voxel back; those that cannot are named.
+void keep_vanishing(const Plan& plan, const ResampleJob& job, const Volume& input, Volume& output,
+                    ResampleResult& result) {
+    const KeptLabels kept = keep_labels(plan, input, output, job.request.threads);
+    result.kept_labels = static_cast<std::int64_t>(kept.kept.size());
+    for (const LostLabel& label : kept.lost) {
+        result.warnings.push_back(
+            fmt::format("label {} vanished: no voxel of the output was to be had for it", label.value));
+    }
+}
+
 /// One plan and one executor for all volumes and components.
 void run_all(const Plan& plan, const ResampleJob& job, const ResampleObserver& observer, const Volume& input,
              Volume& output, ResampleResult& result) {
     Stopwatch watch;
     const std::int64_t fields = input.frames() * input.components();
     std::int64_t field = 0;
-    ExecutorOptions options;
-    options.threads = job.request.threads;
+    ExecutorOptions options = executor_options(job);
     if (observer.progress) {
         options.progress = [&observer, &field, fields](double share) {
             observer.progress(Phase::resample, (static_cast<double>(field) + share) / static_cast<double>(fields));
@@ -111,6 +157,9 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     check_unchanged(job, image.header);
     result.read_s = watch.lap();
 
+    if (job.request.nan_fill) {
+        replace_nan(image.volume, (*job.request.nan_fill - image.header.intercept()) / image.header.slope());
+    }
     const ValueRange stored = stored_range(image.volume, job.request.threads);
     result.input_range = scaled_range(stored, image.header.slope(), image.header.intercept());
     result.warnings = value_warnings(job, image.volume, stored);
@@ -120,8 +169,18 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     const Plan plan = final_plan(job, result.input_range);
     result.check_s = watch.lap();
 
-    Volume output(job.plan.output, job.output.dtype, image.volume.frames(), image.volume.components());
-    run_all(plan, job, observer, image.volume, output, result);
+    const LabelRequest& label = job.request.label;
+    Volume output(job.plan.output, job.output.dtype, job.output.frames(), image.volume.components());
+    if (label.argmax) {
+        run_argmax(plan, job, observer, image.volume, output, result);
+    } else if (label.fraction) {
+        const Volume share = indicator({&image.volume, image.header.slope(), image.header.intercept()}, *label.fraction,
+                                       job.request.threads);
+        run_all(plan, job, observer, share, output, result);
+    } else {
+        run_all(plan, job, observer, image.volume, output, result);
+    }
+    if (label.keep) keep_vanishing(plan, job, image.volume, output, result);
     watch.lap();
 
     result.output_range = scaled_range({&output, job.output.slope(), job.output.intercept()}, job.request.threads);

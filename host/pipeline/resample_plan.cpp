@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <cmath>
+#include <algorithm>
 
 #include "io/nifti_path.hpp"
 #include "pipeline/checks.hpp"
 #include "pipeline/field_of_view.hpp"
 #include "pipeline/grid_request.hpp"
+#include "pipeline/plan_options.hpp"
+#include "pipeline/presets.hpp"
+#include "pipeline/resolution.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/resample.hpp"
 #include "revoxel/version.hpp"
@@ -50,28 +53,6 @@ void refuse_to_replace(const std::string& output, const std::string& read, const
     }
 }
 
-Kernel choose_kernel(const ResampleRequest& request) {
-    const Kernel kernel = request.kernel.value_or(request.labels ? Kernel::nearest : Kernel::linear);
-    if (request.labels && kernel != Kernel::nearest) {
-        throw Error(ErrorCode::usage,
-                    fmt::format("labels cannot be interpolated with kernel {}: it would invent labels between labels; "
-                                "leave the kernel out or choose nearest",
-                                name_of(kernel)));
-    }
-    return kernel;
-}
-
-DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input) {
-    const DType dtype = request.dtype.value_or(input.dtype);
-    const bool colour = input.components >= 3, complex = input.components == 2;
-    if ((colour && dtype != DType::uint8) || (complex && is_integer(dtype))) {
-        throw Error(ErrorCode::usage,
-                    fmt::format("dtype {} is not possible for {} voxels; expected {}", name_of(dtype),
-                                colour ? "colour" : "complex", colour ? "uint8" : "float32 or float64"));
-    }
-    return dtype;
-}
-
 void check_overlap(const ResampleJob& job) {
     if (job.plan.covered.empty() || CommonField(job.plan.output, job.plan.input).count() == 0) {
         throw Error(ErrorCode::input,
@@ -81,39 +62,47 @@ void check_overlap(const ResampleJob& job) {
     }
 }
 
-PlanOptions plan_options(const ResampleRequest& request, const io::NiftiHeader& input, DType dtype, bool keep_scaling) {
-    PlanOptions options;
-    options.kernel = choose_kernel(request);
-    options.antialias = request.antialias;
-    options.input_dtype = input.dtype;
-    options.output_dtype = dtype;
-    const double fill = request.fill.value_or(0.0);
-    if (keep_scaling) {
-        options.fill = stored_fill(fill, dtype, input.slope(), input.intercept()).stored;
-    } else {
-        options.fill = fill;
-        options.output_slope = input.slope();
-        options.output_intercept = input.intercept();
-    }
-    return options;
-}
-
 bool any_antialiased(const Plan& plan) {
     return plan.axes[0].antialiased || plan.axes[1].antialiased || plan.axes[2].antialiased;
 }
 
+/// The descrip field: what was done to the values.
+std::string description(const ResampleJob& job) {
+    const PlanOptions& options = job.plan.options;
+    std::string text = fmt::format("revoxel {} {}", version(), names_of(options.kernel));
+    if (any_antialiased(job.plan)) {
+        const bool usual = options.antialias == PerAxis<Antialias>(Antialias::automatic);
+        text += usual ? " antialias" : " antialias " + names_of(options.antialias);
+    }
+    if (job.request.preset) text += " preset " + *job.request.preset;
+    if (options.blur != Vec3{0, 0, 0}) text += " blurred";
+    if (options.labels) text += " labels";
+    if (job.request.label.fraction) text += fmt::format(" fraction of {:g}", *job.request.label.fraction);
+    if (job.request.label.argmax) text += " argmax";
+    return text;
+}
+
+/// The header of one volume where the input has several: the classes have become one label map.
+io::NiftiHeader one_volume(io::NiftiHeader header) {
+    for (std::size_t d = 4; d < header.dim.size(); ++d) {
+        header.dim[d] = 1;
+        header.pixdim[d] = 0.0;
+    }
+    header.dim[0] = std::min<std::int64_t>(header.dim[0], 3);
+    header.toffset = 0.0;
+    return header;
+}
+
 }  // namespace
 
-ResampleJob plan_resample(const ResampleRequest& request) {
-    if (request.fill && request.fill_minimum) {
-        throw Error(ErrorCode::usage, "a fill value and fill by the minimum were both asked for; give one of the two");
-    }
-    choose_kernel(request);  // a contradiction is told before any file is opened
+ResampleJob plan_resample(const ResampleRequest& original) {
+    check_request(original);  // a contradiction is told before any file is opened
     ResampleJob job;
-    job.request = request;
     io::NiftiReadOptions read;
-    read.prefer_qform = request.prefer_qform;
-    job.input = io::read_nifti_header(request.input, read);
+    read.prefer_qform = original.prefer_qform;
+    job.input = io::read_nifti_header(original.input, read);
+    job.request = with_preset(original, job.input);
+    const ResampleRequest& request = job.request;
     ChosenGrid chosen = choose_grid(request.grid, job.input, request.prefer_qform);
     job.policy = chosen.policy;
     job.rule = chosen.rule;
@@ -125,18 +114,25 @@ ResampleJob plan_resample(const ResampleRequest& request) {
     }
 
     const DType dtype = choose_dtype(request, job.input);
-    const bool keep_scaling = dtype == job.input.dtype || (is_integer(dtype) && is_integer(job.input.dtype));
-    job.scaling_applied = !keep_scaling && job.input.scaled();
-    job.plan = make_plan(job.input.grid, chosen.grid, plan_options(request, job.input, dtype, keep_scaling));
+    const bool keep_scaling = keeps_scaling(request, job.input, dtype);
+    const ResolutionPlan resolution = plan_resolution(request.resolution, job.input);
+    job.plan = make_plan(job.input.grid, chosen.grid, plan_options(request, resolution, job.input, dtype));
+    job.scaling_applied = !keep_scaling && job.input.scaled() && !request.label.fraction && !request.label.argmax;
+    if (request.resolution.source_fwhm_mm || request.resolution.slice_thickness_mm) {
+        job.resolution = effective_resolution(request.resolution, resolution, job.plan);
+    }
     if (job.reference) check_overlap(job);
-    const std::string descrip = fmt::format("revoxel {} {}{}", version(), name_of(job.plan.options.kernel),
-                                            any_antialiased(job.plan) ? " antialias" : "");
-    job.output = io::resampled_header(job.input, chosen.grid, dtype, keep_scaling, descrip);
+    job.output = io::resampled_header(request.label.argmax ? one_volume(job.input) : job.input, chosen.grid, dtype,
+                                      keep_scaling, description(job));
 
     job.warnings = job.input.warnings;
-    job.warnings.insert(job.warnings.end(), chosen.warnings.begin(), chosen.warnings.end());
-    job.warnings.insert(job.warnings.end(), job.output.warnings.begin(), job.output.warnings.end());
-    for (std::string& warning : plan_warnings(job)) job.warnings.push_back(std::move(warning));
+    const auto add = [&job](const std::vector<std::string>& more) {
+        job.warnings.insert(job.warnings.end(), more.begin(), more.end());
+    };
+    add(chosen.warnings);
+    add(job.output.warnings);
+    add(resolution_warnings(request.resolution, resolution, job.plan));
+    add(plan_warnings(job));
     return job;
 }
 

@@ -13,6 +13,37 @@ std::string number(double x) {
     return fmt::format("{:.6g}", std::fabs(x) < 5e-10 ? 0.0 : x);
 }
 
+template <typename T>
+std::string one_or_three(const PerAxis<T>& values) {
+    if (values.uniform()) return name_of(values[0]);
+    return fmt::format("{}/{}/{}", name_of(values[0]), name_of(values[1]), name_of(values[2]));
+}
+
+/// What is not said when it is as usual.
+std::string options_text(const PlanOptions& o) {
+    std::string text;
+    const auto is_sinc = [](Kernel k) { return k >= Kernel::sinc_lanczos && k <= Kernel::sinc_blackman; };
+    if (is_sinc(o.kernel[0]) || is_sinc(o.kernel[1]) || is_sinc(o.kernel[2])) {
+        text += fmt::format(", radius {}{}", o.shape.radius, o.shape.normalised ? "" : ", unnormalised");
+    }
+    if (o.kernel.any(Kernel::gaussian)) {
+        text += fmt::format(", sigma {} voxels cut at {} sigma", number(o.shape.sigma), number(o.shape.alpha));
+    }
+    if (o.boundary == Boundary::constant) text += fmt::format(" {}", number(o.boundary_value));
+    if (o.outside == Outside::extend) text += ", extended outside";
+    if (o.blur != Vec3{0, 0, 0}) {
+        text += fmt::format(", blurred by {} {} {} voxels", number(o.blur[0]), number(o.blur[1]), number(o.blur[2]));
+    }
+    if (o.aperture != Vec3{1, 1, 1}) {
+        text += fmt::format(", aperture {} {} {} voxels", number(o.aperture[0]), number(o.aperture[1]),
+                            number(o.aperture[2]));
+    }
+    if (o.labels) text += ", votes of labels";
+    if (o.clip != Clip::none) text += fmt::format(", clipped to the {} range", name_of(o.clip));
+    if (o.nan_aware) text += ", NaN left out";
+    return text;
+}
+
 std::string grid_text(const Grid& grid) {
     const Vec3 s = spacing(grid);
     return fmt::format("{} x {} x {} voxels, {} x {} x {} mm, {}", grid.extent[0], grid.extent[1], grid.extent[2],
@@ -47,9 +78,9 @@ std::string stage_text(const AxisPass& pass) {
 }
 
 std::string stage_text(const AffineGather& gather) {
-    std::string text =
-        fmt::format("gather {} from {} x {} x {}, pad {} {} {}\n", name_of(gather.kernel), gather.extent[0],
-                    gather.extent[1], gather.extent[2], gather.pad[0], gather.pad[1], gather.pad[2]);
+    std::string text = fmt::format("gather {} from {} x {} x {} samples, the first at {} {} {}\n",
+                                   names_of(gather.kernel), gather.extent[0], gather.extent[1], gather.extent[2],
+                                   gather.origin[0], gather.origin[1], gather.origin[2]);
     for (int r = 0; r < 3; ++r) {
         text +=
             fmt::format("      {} = {} i + {} j + {} k + {}\n", "xyz"[r], number(gather.out_to_in(r, 0)),
@@ -71,17 +102,26 @@ std::string axis_text(const Plan& plan, int a) {
 
 }  // namespace
 
+std::string names_of(const PerAxis<Kernel>& kernels) {
+    return one_or_three(kernels);
+}
+std::string names_of(const PerAxis<Antialias>& modes) {
+    return one_or_three(modes);
+}
+
 std::string Plan::describe() const {
     std::string text = fmt::format("input:   {}, {}\noutput:  {}, {}\n", grid_text(input), name_of(options.input_dtype),
                                    grid_text(output), name_of(options.output_dtype));
-    text += fmt::format("route:   {}, kernel {}, antialias {}, boundary edge, computed in {}\n",
-                        separable ? "separable" : "gather", name_of(options.kernel), name_of(options.antialias),
-                        name_of(compute));
+    text += fmt::format("route:   {}, kernel {}, antialias {}, boundary {}{}, computed in {}\n",
+                        separable ? "separable" : "gather", names_of(options.kernel), names_of(options.antialias),
+                        name_of(options.boundary), options_text(options), name_of(compute));
     text += fmt::format(
-        "values:  {}fill {}\n",
+        "values:  {}{}{}fill {}\n",
         options.output_slope == 1.0 && options.output_intercept == 0.0
             ? ""
             : fmt::format("stored as {} v + {}, ", number(options.output_slope), number(options.output_intercept)),
+        options.rounding == Rounding::even ? "" : fmt::format("rounding {}, ", name_of(options.rounding)),
+        options.threshold ? fmt::format("1 from {} on, else 0, ", number(*options.threshold)) : "",
         number(options.fill));
     for (int a = 0; a < 3; ++a) text += "axis:    " + axis_text(*this, a);
     text += fmt::format("covered: {}\n", box_text(covered));

@@ -61,6 +61,8 @@ enum class GridPolicy {
     edges,   ///< c(o) = (o + 1/2) n/m - 1/2: field of view kept exactly, spacing n s/m. scikit-image, torch, nnU-Net
     first,   ///< c(o) = o k: first centres coincide, spacing kept exactly. ITK recipes, ANTs, FSL, MONAI
     ends,    ///< c(o) = o (n-1)/(m-1): first and last centres coincide. scipy.ndimage.zoom
+    half,    ///< c(o) = n/2 + (o - m/2) k: index n/2 stays, not the centre. FreeSurfer
+    fsl,     ///< first; along i, where the affine's determinant is positive, c(o) = n-1 - (m-1-o) k. FSL
 };
 
 /// How m follows from n s/t. Each rule forgives 1e-4 voxel, so that a spacing read from a float32 header makes no ghost
@@ -70,6 +72,8 @@ enum class CountRule {
     floor,
     round,  ///< half up
     even,   ///< half to even
+    down,   ///< half down. MRtrix, AFNI
+    span,   ///< half to even of (n-1) s/t + 1: from first to last centre. MONAI
 };
 
 const char* name_of(GridPolicy policy) noexcept;
@@ -93,8 +97,8 @@ Grid with_spacing(const Grid& input, const Vec3& spacing_mm, GridPolicy policy =
 Grid with_extent(const Grid& input, const Extent& extent, GridPolicy policy = GridPolicy::edges);
 
 /// The finest isotropic spacing in mm whose grid (same policy and rule) has at most `voxels` voxels, never finer than
-/// the finest axis of `input`. Throws Error(usage) when voxels < 1.
-double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule = CountRule::ceil);
+/// `finest_mm` (0: the finest axis of `input`). Throws Error(usage) when voxels < 1.
+double budget_spacing(const Grid& input, std::int64_t voxels, CountRule rule = CountRule::ceil, double finest_mm = 0.0);
 
 /// The affine from indices of `output` to continuous indices of `input`: inverse(input.affine) * output.affine.
 Affine out_to_in(const Grid& input, const Grid& output);

@@ -26,21 +26,63 @@ struct GridRequest {
     std::optional<CountRule> rule;       ///< default: ceil. Not with like or extent
 };
 
+/// What a scan resolves and what the result is to resolve: full widths at half maximum of a Gaussian, in mm, one for
+/// each input axis.
+struct ResolutionRequest {
+    std::optional<Vec3> source_fwhm_mm;  ///< of the scan as its voxels show it; needed for a target
+    std::optional<Vec3> target_fwhm_mm;  ///< of the result; not below the source's
+    std::optional<double>
+        slice_thickness_mm;  ///< what a voxel is the mean of along the slice axis; default: the spacing
+};
+
+/// How a label map, or one label of it, is made.
+struct LabelRequest {
+    bool labels = false;             ///< the input is a label map, and so is the output: votes
+    std::optional<double> fraction;  ///< the share of this label in each output voxel instead, 0 to 1
+    bool keep = false;               ///< a label that would vanish keeps the voxel where its share is largest
+    bool argmax = false;             ///< volumes are the scores of classes; the output is the class of the largest
+    bool softmax = false;            ///< argmax: scores become probabilities, voxel by voxel, before they are resampled
+    std::vector<std::int64_t> table;  ///< argmax: the label of each volume; default 0, 1, 2, ...
+};
+
+/// Where a member is not set, the preset decides, and without one the default that is given here.
 struct ResampleRequest {
-    std::string input, output;  ///< an empty output plans only: plan_resample then checks no output path
+    std::string input, output;          ///< an empty output plans only: plan_resample then checks no output path
+    std::optional<std::string> preset;  ///< the conventions of another program: preset_names()
     GridRequest grid;
-    std::optional<Kernel> kernel;  ///< default: linear, nearest for labels
-    Antialias antialias = Antialias::automatic;
-    bool labels = false;
+    std::optional<PerAxis<Kernel>> kernel;  ///< linear; bspline3 with a target resolution
+    std::optional<KernelShape> shape;
+    std::optional<PerAxis<Antialias>> antialias;  ///< automatic; none with a target resolution
+    std::optional<Boundary> boundary;             ///< edge; constant holds the fill
+    std::optional<Outside> outside;               ///< fill
+    std::optional<Clip> clip;                     ///< none
+    std::optional<Rounding> rounding;             ///< even
+    std::optional<double> nan_fill;  ///< NaN of the input becomes this, in scaled units; default: NaN stays
+    bool nan_aware = false;
+    std::optional<double> mask_threshold;  ///< the output is 1 where the scaled value, to 6 decimals, is at least this
+    ResolutionRequest resolution;
+    LabelRequest label;
     std::optional<double> fill;  ///< in the units of the scaled values (HU, say); default 0
     bool fill_minimum = false;   ///< fill with the smallest finite value of the input instead
-    std::optional<DType> dtype;  ///< default: the input's
+    std::optional<DType>
+        dtype;  ///< the input's; float32 for fractions, uint8 for masks, what the table needs for argmax
     bool prefer_qform = false;
     Backend backend = Backend::automatic;
     int threads = 0;
     bool overwrite = false;
     int compression = 1;
 };
+
+/// What a volume resolves along each input axis, in mm: full width at half maximum of sigma_sys^2 + a^2/12, with
+/// sigma_sys the blur of the system and of all filters, and a the width that a voxel is the mean of.
+struct EffectiveResolution {
+    Vec3 before_mm{}, after_mm{};
+    Vec3 kernel_fwhm_mm{};          ///< of the Gaussian that takes the source to the target; 0 where there is none
+    std::optional<int> slice_axis;  ///< the input axis of ResolutionRequest::slice_thickness_mm
+};
+
+/// The names that ResampleRequest::preset can have.
+std::vector<std::string> preset_names();
 
 /// What will be done: everything that is known before a voxel is read.
 struct ResampleJob {
@@ -51,7 +93,8 @@ struct ResampleJob {
     Plan plan;                                 ///< fill_minimum: the fill is set when the voxels have been read
     std::optional<GridPolicy> policy;          ///< in force; none with like
     std::optional<CountRule> rule;
-    bool scaling_applied = false;  ///< the output holds scaled values and has no scl_slope
+    bool scaling_applied = false;                   ///< the output holds scaled values and has no scl_slope
+    std::optional<EffectiveResolution> resolution;  ///< where ResolutionRequest has anything
     std::vector<std::string> warnings;
 };
 
@@ -78,6 +121,7 @@ struct ResampleResult {
     double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
+    std::int64_t kept_labels = 0;  ///< that had vanished and got a voxel back
     ValueRange input_range{}, output_range{};
     std::int64_t output_file_bytes = 0;
     std::vector<std::string> warnings;  ///< found while running; those of the job are not repeated

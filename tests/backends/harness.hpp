@@ -97,8 +97,9 @@ std::vector<std::byte> run_checked(const Plan& plan, const Subject& subject, con
 std::vector<double> check_case(const Case& c);
 /// Only the executors against the reference, on given data.
 std::vector<std::byte> check_backends(const Plan& plan, const Field& input, Layout output_layout);
-/// Only the oracle.
-void check_oracle(const Case& c, const Plan& plan, const Field& input, const std::vector<std::byte>& output);
+/// Only the oracle: every voxel within the error bound, then stored (so that where the bound straddles a rounding of
+/// integers, both are right); labels exactly, but where rounding of weights decides a vote; fill exactly.
+void check_oracle(const Plan& plan, const Field& input, const std::vector<std::byte>& output);
 
 /// Reads voxel `index` (packed order) of `bytes` as double.
 double value_at(const std::vector<std::byte>& bytes, DType dtype, std::size_t index);

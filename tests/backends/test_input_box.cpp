@@ -41,8 +41,8 @@ std::vector<std::byte> cut(const std::vector<std::byte>& bytes, const Extent& n,
     return out;
 }
 
-void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias antialias, int boxes) {
-    PlanOptions options;
+void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias antialias, int boxes,
+               PlanOptions options = {}) {
     options.kernel = kernel;
     options.antialias = antialias;
     const Plan plan = make_plan(input, output, options);
@@ -71,10 +71,12 @@ void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias a
             EXPECT_TRUE(cut(run(*executor, part), output.extent, box) == cut(expected, output.extent, box))
                 << executor->name() << ": voxels outside input_box matter, box " << b;
         }
-        if (kernel != Kernel::linear) continue;
+        if (kernel != Kernel::linear || options.labels || antialias == Antialias::gaussian ||
+            options.boundary != Boundary::edge)
+            continue;
         // What linear interpolation really touches, from the positions. Allowed beyond it: one voxel on each side, on
         // the gather route two, and what the low-pass reaches.
-        const oracle::Oracle oracle(input, output, kernel, antialias == Antialias::stretch, whole.values());
+        const oracle::Oracle oracle(input, output, options, whole.values());
         Vec3 lo{1e9, 1e9, 1e9}, hi{-1e9, -1e9, -1e9};
         bool any = false;
         for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
@@ -93,7 +95,7 @@ void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias a
             continue;
         }
         for (int d = 0; d < 3; ++d) {
-            const double reach = oracle.stretch()[d] + (plan.separable ? 1 : 2) + 1e-6;
+            const double reach = oracle.low_pass()[d] + (plan.separable ? 1 : 2) + 1e-6;
             EXPECT_GE(static_cast<double>(needed.lo[d]), std::max(0.0, std::floor(lo[d] - reach))) << "axis " << d;
             EXPECT_LE(static_cast<double>(needed.hi[d] - 1),
                       std::min(static_cast<double>(input.extent[d] - 1), std::ceil(hi[d] + reach)))
@@ -119,6 +121,27 @@ TEST(InputBox, Gather) {
         const Antialias antialias = kernel == Kernel::nearest ? Antialias::none : Antialias::stretch;
         check_box(input, turned_grid(input, {19, 16, 20}, {0.7, 0.7, 1.1}, {10, -20, 30}), kernel, antialias, 12);
         check_box(input, turned_grid(input, {13, 12, 11}, {1.9, 1.7, 3.1}, {-35, 10, 60}), kernel, antialias, 12);
+    }
+}
+
+TEST(InputBox, EveryBoundaryAndLabels) {
+    const Grid input = axis_grid({21, 17, 15}, {0.8, 0.8, 2.5});
+    const Grid moved = axis_grid({40, 12, 30}, {0.7, 0.9, 1.1}, {-5, 3, -8});
+    const Grid turned = turned_grid(input, {13, 12, 11}, {1.9, 1.7, 3.1}, {-35, 10, 60});
+    for (Boundary boundary : {Boundary::edge, Boundary::mirror, Boundary::reflect, Boundary::wrap, Boundary::constant,
+                              Boundary::renormalise}) {
+        for (Outside outside : {Outside::fill, Outside::extend}) {
+            if (outside == Outside::extend && boundary == Boundary::renormalise) continue;
+            PlanOptions options;
+            options.boundary = boundary;
+            options.outside = outside;
+            check_box(input, moved, Kernel::gaussian, Antialias::gaussian, 3, options);
+            check_box(input, turned, Kernel::bspline5, Antialias::gaussian, 3, options);
+            if (boundary == Boundary::constant) continue;
+            options.labels = true;
+            check_box(input, moved, Kernel::linear, Antialias::automatic, 3, options);
+            check_box(input, turned, Kernel::gaussian, Antialias::automatic, 3, options);
+        }
     }
 }
 

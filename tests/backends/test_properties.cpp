@@ -13,9 +13,12 @@
 namespace revoxel::harness {
 namespace {
 
-constexpr Kernel kKernels[] = {Kernel::nearest,  Kernel::linear,   Kernel::cubic,    Kernel::lanczos3,
-                               Kernel::bspline2, Kernel::bspline3, Kernel::bspline4, Kernel::bspline5};
-constexpr Kernel kGatherKernels[] = {Kernel::nearest, Kernel::linear, Kernel::cubic, Kernel::bspline3};
+constexpr Kernel kKernels[] = {Kernel::nearest,       Kernel::linear,       Kernel::cubic,       Kernel::area,
+                               Kernel::gaussian,      Kernel::lanczos2,     Kernel::lanczos3,    Kernel::lanczos4,
+                               Kernel::sinc_lanczos,  Kernel::sinc_hamming, Kernel::sinc_cosine, Kernel::sinc_welch,
+                               Kernel::sinc_blackman, Kernel::bspline2,     Kernel::bspline3,    Kernel::bspline4,
+                               Kernel::bspline5};
+constexpr Kernel kSplines[] = {Kernel::bspline2, Kernel::bspline3, Kernel::bspline4, Kernel::bspline5};
 constexpr DType kDTypes[] = {DType::int8,   DType::uint8, DType::int16,  DType::uint16,  DType::int32,
                              DType::uint32, DType::int64, DType::uint64, DType::float32, DType::float64};
 constexpr Backend kBackends[] = {Backend::reference, Backend::cpu};
@@ -44,9 +47,8 @@ TEST(Constants, StayConstant) {
         const Grid output = gather ? turned_grid(input, {7, 6, 8}, {1.1, 0.8, 1.7}, {10, -20, 30})
                                    : with_spacing(input, {0.7, 2.3, 1.9});
         for (Kernel kernel : kKernels) {
-            if (gather &&
-                std::find(std::begin(kGatherKernels), std::end(kGatherKernels), kernel) == std::end(kGatherKernels))
-                continue;
+            if (gather && kernel == Kernel::area) continue;
+            const bool spline = std::find(std::begin(kSplines), std::end(kSplines), kernel) != std::end(kSplines);
             for (DType dtype : kDTypes) {
                 for (double value : {1.0, 117.0, -1024.0, 65535.0, 0x1p44 + 1, 0.1}) {
                     PlanOptions options;
@@ -59,8 +61,9 @@ TEST(Constants, StayConstant) {
                     options.fill = stored;
                     const Plan filled = make_plan(input, output, options);
                     const double unit = plan.compute == ComputeType::f32 ? 0x1p-24 : 0x1p-53;
-                    // Basis splines and low-pass lobes are signed: partial sums stay below 3^3 times the value.
-                    const double lobes = kernel == Kernel::bspline3 && gather ? 27 : 2;
+                    // Coefficients and lobes are signed: partial sums stay below 7.5^3 times the value (the condition
+                    // of degree 5) for splines, and below 1.8^3 times for sincs.
+                    const double lobes = spline && gather ? 422 : 6;
                     const double bound = is_integer(dtype) ? 0.0 : lobes * roundings(plan) * unit * std::abs(stored);
                     for (Backend backend : kBackends) {
                         for (double got : run(filled, backend, field))
@@ -130,9 +133,7 @@ TEST(TapRows, SumToExactlyOneInAnyOrder) {
                 options.input_dtype = options.output_dtype = dtype;
                 for (const Grid& output : {with_spacing(input, t), turned_grid(input, {9, 9, 9}, t, {10, 20, 30})}) {
                     const bool oblique = output.affine(0, 1) != 0.0;
-                    if (oblique && (kernel == Kernel::lanczos3 || kernel == Kernel::bspline2 ||
-                                    kernel == Kernel::bspline4 || kernel == Kernel::bspline5))
-                        continue;
+                    if (oblique && kernel == Kernel::area) continue;
                     const Plan plan = make_plan(input, output, options);
                     for (const Stage& stage : plan.stages) {
                         const auto* pass = std::get_if<AxisPass>(&stage);
@@ -182,7 +183,7 @@ TEST(WorldRamp, OnAnyPairOfGrids) {
             options.antialias = Antialias::none;
             options.input_dtype = options.output_dtype = dtype;
             const Plan plan = make_plan(input, output, options);
-            const oracle::Oracle oracle(input, output, Kernel::linear, false, field.values());
+            const oracle::Oracle oracle(input, output, options, field.values());
             // The samples themselves are rounded to the dtype: one more unit.
             double largest = 0;
             for (double v : field.values()) largest = std::max(largest, std::abs(v));
@@ -259,7 +260,7 @@ TEST(Flips, ResampleOfFlipIsFlipOfResample) {
                 fill_random(field, 15);
                 const Grid output = with_spacing(input, t, policy);
                 const auto plain = run(make_plan(input, output, options), Backend::cpu, field);
-                const oracle::Oracle oracle(input, output, kernel, true, field.values());
+                const oracle::Oracle oracle(input, output, options, field.values());
                 const double bound = 2 * oracle.error_bound(oracle::kFloat);
                 for (int flips = 1; flips < 8; ++flips) {
                     const Grid flipped = reoriented(input, {0, 1, 2}, flips);
@@ -328,6 +329,8 @@ TEST(Delta, GivesTheKernel) {
     const std::int64_t n = 61;
     const Grid input = axis_grid({n, 1, 1}, {1, 1, 1});
     for (Kernel kernel : kKernels) {
+        if (kernel == Kernel::area || kernel == Kernel::gaussian) continue;  // no function of the distance alone
+        const bool sinc = kernel >= Kernel::lanczos2 && kernel <= Kernel::sinc_blackman;
         for (DType dtype : {DType::float32, DType::float64}) {
             Field field(input.extent, dtype, Layout::packed);
             field.fill([](auto i, auto, auto) { return i == 30 ? 1.0 : 0.0; });
@@ -345,9 +348,9 @@ TEST(Delta, GivesTheKernel) {
                 for (std::size_t o = 0; o < values.size(); ++o) {
                     const double x = 22 + 0.140625 * static_cast<double>(o) - 30;
                     double sum = 1.0;
-                    if (kernel == Kernel::lanczos3) {
+                    if (sinc) {
                         sum = 0.0;
-                        for (int j = -5; j <= 5; ++j) sum += oracle::kernel_value(kernel, x - std::floor(x) - j);
+                        for (int j = -6; j <= 6; ++j) sum += oracle::kernel_value(kernel, x - std::floor(x) - j);
                     }
                     EXPECT_NEAR(values[o], oracle::kernel_value(kernel, -x) / sum, quantum)
                         << name_of(kernel) << " " << x;

@@ -40,7 +40,7 @@ void check_special(const Grid& input, const Grid& output, DType dtype, Antialias
     options.antialias = antialias;
     options.input_dtype = options.output_dtype = dtype;
     const Plan plan = make_plan(input, output, options);
-    const oracle::Oracle oracle(input, output, Kernel::linear, antialias == Antialias::stretch, field.values());
+    const oracle::Oracle oracle(input, output, options, field.values());
     ASSERT_EQ(plan.separable, oracle.separable());
 
     const auto expected = run_checked(plan, {Backend::reference, 1}, field, Layout::packed);
@@ -154,7 +154,9 @@ TEST(Copies, KeepEveryBit) {
             // Where each output voxel comes from, by the oracle: nearest has one tap.
             std::vector<double> index(static_cast<std::size_t>(voxel_count(input)));
             for (std::size_t v = 0; v < index.size(); ++v) index[v] = static_cast<double>(v);
-            const oracle::Oracle oracle(input, output, Kernel::nearest, false, index);
+            PlanOptions nearest;
+            nearest.kernel = Kernel::nearest;
+            const oracle::Oracle oracle(input, output, nearest, index);
             const auto packed = field.packed();
             const std::size_t scalar = size_of(dtype);
             std::size_t at = 0, wrong = 0;

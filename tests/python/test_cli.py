@@ -17,7 +17,7 @@ import pytest
 DATA = Path(os.environ.get("REVOXEL_TEST_DATA", Path(__file__).resolve().parents[1] / "data"))
 CT, CT_LABELS, OBLIQUE = DATA / "ct_abdomen.nii.gz", DATA / "ct_abdomen_labels.nii.gz", DATA / "oblique.nii.gz"
 TINY, T1, EPI, RGB = DATA / "tiny.nii.gz", DATA / "t1_head.nii.gz", DATA / "epi_4d.nii.gz", DATA / "rgb24.nii"
-COMMANDS = ("resample", "info", "compare", "completion", "man")
+COMMANDS = ("resample", "plan", "info", "compare", "completion", "man")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
@@ -65,8 +65,21 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "sinc"], "lanczos3"),
     (["resample", CT, "{out}", "--spacing", "1", "--order", "4"], "0 to 3"),
     (["resample", CT, "{out}", "--spacing", "1", "--order", "1", "--interp", "linear"], "--interp and --order"),
-    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--interp", "cubic"], "--labels"),
-    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--antialias", "stretch"], "--labels"),
+    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--interp", "cubic"], "labels cannot be interpolated with kernel cubic"),
+    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--antialias", "stretch"], "labels do not go with antialias stretch"),
+    (["resample", CT, "{out}", "--spacing", "1", "--softmax"], "argmax"),
+    (["resample", CT, "{out}", "--spacing", "1", "--keep-labels"], "keeping labels"),
+    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--mask-threshold", "0.5"], "mask threshold"),
+    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--label-fraction", "3"], "exclude each other"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "label-gaussian"], "--labels"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "linear,cubic"], "one name, or three"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "area", "--antialias", "gaussian"], "low-pass itself"),
+    (["resample", CT, "{out}", "--spacing", "1", "--unnormalised"], "sinc"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "sinc-welch", "--radius", "9"], "--radius"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "gaussian", "--sigma", "-1"], "above 0"),
+    (["resample", CT, "{out}", "--spacing", "1", "--boundary", "renormalise", "--outside", "extend"], "nothing to extend"),
+    (["resample", CT, "{out}", "--spacing", "1", "--preset", "spm"], "ibsi, simpleitk"),
+    (["resample", CT, "{out}", "--spacing", "1", "--clip", "soft"], "none, local, global"),
     (["resample", CT, "{out}", "--spacing", "1", "--fill", "air"], "--fill"),
     (["resample", CT, "{out}", "--spacing", "1", "--dtype", "int12"], "int16"),
     (["resample", RGB, "{out}", "--spacing", "2", "--dtype", "float32"], "colour"),
@@ -433,7 +446,9 @@ def test_help_lists_each_option_with_its_default(revoxel):
         "--spacing", "--xyz-spacing", "--x-spacing", "--y-spacing", "--z-spacing", "--size", "--iso", "--budget", "--like",
         "--grid-policy", "--round", "--interp", "--order", "--antialias", "--labels", "--fill", "--dtype", "--prefer",
         "--backend", "--threads", "--force", "--compression", "--quiet", "--json", "--dry-run", "--explain", "--compare",
-        "--preview", "--help",
+        "--preview", "--help", "--radius", "--sigma", "--cut", "--unnormalised", "--boundary", "--outside", "--clip",
+        "--integers", "--nan-fill", "--nan-aware", "--slice-thickness", "--keep-labels", "--label-report", "--argmax",
+        "--softmax", "--channel-labels",
     }  # fmt: skip
     assert options_in_help(text) >= expected
     flat = " ".join(text.split())

@@ -12,8 +12,10 @@
 namespace revoxel {
 namespace {
 
-constexpr GridPolicy kPolicies[] = {GridPolicy::centre, GridPolicy::edges, GridPolicy::first, GridPolicy::ends};
-constexpr CountRule kRules[] = {CountRule::ceil, CountRule::floor, CountRule::round, CountRule::even};
+constexpr GridPolicy kPolicies[] = {GridPolicy::centre, GridPolicy::edges, GridPolicy::first,
+                                    GridPolicy::ends,   GridPolicy::half,  GridPolicy::fsl};
+constexpr CountRule kCountRules[] = {CountRule::ceil, CountRule::floor, CountRule::round, CountRule::even,
+                                     CountRule::down};
 
 ErrorCode code_of(const std::function<void()>& f) {
     try {
@@ -64,7 +66,13 @@ TEST(Count, Rules) {
     EXPECT_EQ(resampled_count(5, 1, 2, CountRule::even), 2);
     EXPECT_EQ(resampled_count(7, 1, 2, CountRule::even), 4);
     EXPECT_EQ(resampled_count(7, 1, 2, CountRule::round), 4);
-    for (CountRule rule : kRules) {
+    EXPECT_EQ(resampled_count(5, 1, 2, CountRule::down), 2);
+    EXPECT_EQ(resampled_count(7, 1, 2, CountRule::down), 3);
+    EXPECT_EQ(resampled_count(13, 1, 5, CountRule::down), 3);  // 2.6
+    EXPECT_EQ(resampled_count(6, 1, 2, CountRule::span), 4);   // 5/2 + 1 = 3.5
+    EXPECT_EQ(resampled_count(8, 1, 2, CountRule::span), 4);   // 7/2 + 1 = 4.5
+    EXPECT_EQ(resampled_count(17, 0.7, 0.35, CountRule::span), 33);
+    for (CountRule rule : kCountRules) {
         EXPECT_EQ(resampled_count(1, 1, 100, rule), 1) << name_of(rule);
         EXPECT_EQ(resampled_count(17, 0.7, 0.7, rule), 17) << name_of(rule);
         EXPECT_EQ(resampled_count(17, 0.7, 0.35, rule), 34) << name_of(rule);
@@ -85,7 +93,7 @@ TEST(Policy, PositionsFollowTheFormulas) {
     const Grid input = oblique_grid({57, 40, 23}, spacing_mm);
     for (const Vec3& target : {Vec3{1.5, 1.5, 1.5}, Vec3{0.31, 2.0, 5.0}, Vec3{0.35, 0.45, 1.1}}) {
         for (GridPolicy policy : kPolicies) {
-            for (CountRule rule : kRules) {
+            for (CountRule rule : kCountRules) {
                 const Grid output = with_spacing(input, target, policy, rule);
                 for (int d = 0; d < 3; ++d) {
                     const double n = static_cast<double>(input.extent[d]), m = static_cast<double>(output.extent[d]);
@@ -98,6 +106,12 @@ TEST(Policy, PositionsFollowTheFormulas) {
                             case GridPolicy::edges: expected = (o + 0.5) * n / m - 0.5; break;
                             case GridPolicy::first: expected = o * k; break;
                             case GridPolicy::ends: expected = o * (n - 1) / (m - 1); break;
+                            case GridPolicy::half: expected = n / 2 + (o - m / 2) * k; break;
+                            case GridPolicy::fsl: {
+                                const bool from_last = d == 0 && determinant(input.affine) > 0;
+                                expected = from_last ? n - 1 - (m - 1 - o) * k : o * k;
+                                break;
+                            }
                         }
                         EXPECT_NEAR(position(input, output, d, o), expected, 1e-10)
                             << name_of(policy) << " " << name_of(rule) << " axis " << d << " o " << o;
@@ -217,12 +231,18 @@ TEST(BudgetSpacing, IsTheFinestThatFits) {
         }
     }
     EXPECT_NEAR(budget_spacing(input, 1 << 30), 0.7, 1e-12) << "never finer than the finest axis";
+    EXPECT_NEAR(budget_spacing(input, 1 << 30, CountRule::ceil, 0.2), 0.2, 1e-12) << "or than what is named";
+    EXPECT_NEAR(budget_spacing(input, 1, CountRule::ceil, 100.0), 100.0, 1e-12);
+    const double fine = budget_spacing(input, 1'000'000, CountRule::ceil, 0.2);
+    EXPECT_LE(count(fine), 1'000'000);
+    EXPECT_GT(count(fine * (1 - 2e-4)), 1'000'000);
+    EXPECT_NO_THROW(budget_spacing(input, 1 << 30, CountRule::ceil, 1e-9)) << "more voxels than an axis may have";
     EXPECT_EQ(code_of([&] { budget_spacing(input, 0); }), ErrorCode::usage);
 }
 
 TEST(Names, GoBothWaysAndListWhatExists) {
     for (GridPolicy policy : kPolicies) EXPECT_EQ(grid_policy_from_name(name_of(policy)), policy);
-    for (CountRule rule : kRules) EXPECT_EQ(count_rule_from_name(name_of(rule)), rule);
+    for (CountRule rule : kCountRules) EXPECT_EQ(count_rule_from_name(name_of(rule)), rule);
     try {
         grid_policy_from_name("corner");
         FAIL();

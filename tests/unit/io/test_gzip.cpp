@@ -68,6 +68,22 @@ TEST(GzipReader, MembersFollowEachOther) {
     }
 }
 
+TEST(GzipReader, AHeaderTakesLittleOfALargeFile) {
+    const Bytes data = noisy(1'000'000), raw = gzip(data);
+    ASSERT_GT(raw.size(), 100'000U);
+    std::size_t taken = 0;
+    io::GzipReader reader("x.gz", [&](std::byte* to, std::size_t count) {
+        const std::size_t step = std::min(count, raw.size() - taken);
+        std::memcpy(to, raw.data() + taken, step);
+        taken += step;
+        return step;
+    });
+    Bytes head(352);
+    EXPECT_EQ(reader.read(head), head.size());
+    EXPECT_LE(taken, 8192U);
+    EXPECT_TRUE(std::equal(head.begin(), head.end(), data.begin()));
+}
+
 TEST(GzipReader, BytesAfterTheLastMemberAreCounted) {
     const Bytes data = noisy(5000);
     for (const std::size_t count :

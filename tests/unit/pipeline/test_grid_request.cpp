@@ -106,6 +106,7 @@ TEST(GridRequest, NeverInventsSlicesInATwoDimensionalFile) {
     request.budget = 64 * 48 / 4;
     const Grid grid = choose_grid(request, input, false).grid;
     EXPECT_EQ(grid.extent, (Extent{32, 24, 1}));
+    EXPECT_NEAR(affordable_spacing(input, 64 * 48 * 4, CountRule::ceil, 0.5), 1.0, 1e-3);
 }
 
 TEST(GridRequest, LikeIsTheReferencesGridToTheBit) {

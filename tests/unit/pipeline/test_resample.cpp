@@ -144,9 +144,9 @@ TEST_F(Resample, TheHeaderNamesProgramAndKernel) {
     ResampleRequest r = request(test::shipped("ct_abdomen.nii.gz"), 4);
     r.kernel = Kernel::cubic;
     EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 cubic antialias");
-    r.labels = true;
+    r.label.labels = true;
     r.kernel.reset();
-    EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 nearest");
+    EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 linear antialias labels");
 }
 
 TEST_F(Resample, AnObserverCanStopItAndNothingIsWritten) {
@@ -195,8 +195,8 @@ TEST_F(Resample, ErrorsAreToldBeforeAnyWork) {
     r.fill_minimum = true;
     EXPECT_EQ(code_of(r), 2);
     r = request(in, 2);
-    r.labels = true;
-    r.kernel = Kernel::linear;
+    r.label.labels = true;
+    r.kernel = Kernel::cubic;
     EXPECT_EQ(code_of(r), 2);
     r = request(test::shipped("rgb24.nii"), 2);
     r.dtype = DType::float32;
@@ -222,14 +222,14 @@ TEST_F(Resample, WarnsOfWhatTheValuesShow) {
     run(r);
     EXPECT_TRUE(warned("rounded to whole numbers"));
     r.dtype.reset();
-    r.labels = true;
+    r.label.labels = true;
     run(r);
     EXPECT_TRUE(warned("not whole numbers"));
     const auto huge = [](std::int64_t i, std::int64_t, std::int64_t) { return (std::int64_t{1} << 60) + i; };
     r = request(save<std::int64_t>("big.nii", grid, DType::int64, huge), 0.8);
     run(r);
     EXPECT_TRUE(warned("2^53"));
-    r.labels = true;
+    r.label.labels = true;
     run(r);
     EXPECT_FALSE(warned("2^53")) << "nothing is interpolated";
 }

@@ -118,6 +118,23 @@ TEST(Passes, RunInTheOrderYXZ) {
     for (std::size_t s = 0; s < 3; ++s) EXPECT_EQ(std::get<AxisPass>(plan.stages[s]).axis, order[s]);
 }
 
+// An axis that the whole plan leaves alone is cut by a pass that picks its samples.
+TEST(Passes, ACutAxisThatDoesNotChangeIsPicked) {
+    const Grid input = axis_grid({7, 8, 9}, {1, 1, 1});
+    for (const Grid& output : {input, with_spacing(input, {0.5, 2, 1})}) {
+        const Extent& n = output.extent;
+        const Box3 box{{0, 0, 4}, {n[0], n[1], 7}};
+        const Plan part = make_plan(input, output, {}).cropped(box);
+        const auto* pass = part.stages.empty() ? nullptr : std::get_if<AxisPass>(&part.stages.back());
+        ASSERT_NE(pass, nullptr);
+        EXPECT_EQ(pass->axis, 2);
+        EXPECT_EQ(pass->taps.n_in, 9);
+        EXPECT_EQ(pass->taps.first, (std::vector<std::int64_t>{4, 5, 6}));
+        EXPECT_EQ(part.input_box({{0, 0, 0}, {n[0], n[1], 3}}), (Box3{{0, 0, 4}, {7, 8, 7}}));
+        EXPECT_EQ(passes(make_plan(input, output, {}).cropped({{0, 0, 0}, n})), passes(make_plan(input, output, {})));
+    }
+}
+
 TEST(Antialiasing, OnlyWhereTheStepIsAboveOne) {
     const Grid input = axis_grid({30, 30, 30}, {1, 1, 1});
     const Grid output = with_spacing(input, {0.5, 1, 2.5});
@@ -179,19 +196,55 @@ TEST(Compute, WideTypesInDouble) {
 TEST(Errors, UsageAndInput) {
     const Grid input = axis_grid({9, 9, 9}, {1, 1, 1});
     const Grid oblique = tilted_grid({9, 9, 9}, 20, 0);
-    for (Kernel kernel : {Kernel::lanczos3, Kernel::bspline2, Kernel::bspline4, Kernel::bspline5}) {
-        PlanOptions options;
-        options.kernel = kernel;
+    PlanOptions wide;
+    wide.kernel = Kernel::gaussian;
+    wide.shape.sigma = 2;
+    PlanOptions area;
+    area.kernel = Kernel::area;
+    for (const PlanOptions& options : {wide, area}) {
         EXPECT_EQ(code_of([&] { make_plan(input, oblique, options); }), ErrorCode::usage);
         EXPECT_NO_THROW(make_plan(input, input, options));
     }
-    PlanOptions nearest;
-    nearest.kernel = Kernel::nearest;
-    nearest.antialias = Antialias::stretch;
-    EXPECT_EQ(code_of([&] { make_plan(input, input, nearest); }), ErrorCode::usage);
-    PlanOptions slope;
-    slope.output_slope = std::numeric_limits<double>::infinity();
-    EXPECT_EQ(code_of([&] { make_plan(input, input, slope); }), ErrorCode::usage);
+    const auto refused = [&](auto&& change) {
+        PlanOptions options;
+        change(options);
+        return code_of([&] { make_plan(input, input, options); }) == ErrorCode::usage;
+    };
+    const auto refused_labels = [&](auto&& change) {
+        return refused([&](PlanOptions& o) {
+            o.labels = true;
+            change(o);
+        });
+    };
+    EXPECT_TRUE(refused([](PlanOptions& o) {
+        o.kernel = Kernel::nearest;
+        o.antialias = Antialias::stretch;
+    }));
+    EXPECT_TRUE(refused([](PlanOptions& o) {
+        o.kernel = Kernel::area;
+        o.antialias = Antialias::gaussian;
+    }));
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.output_slope = std::numeric_limits<double>::infinity(); }));
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.radius = 9; }));
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.sigma = 0; }));
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.normalised = false; })) << "linear has nothing to leave out";
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.blur = {0, -1, 0}; }));
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.aperture = {1, 0, 1}; }));
+    EXPECT_TRUE(refused([](PlanOptions& o) {
+        o.boundary = Boundary::renormalise;
+        o.outside = Outside::extend;
+    }));
+    PlanOptions labels;
+    labels.labels = true;
+    EXPECT_NO_THROW(make_plan(input, input, labels));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.kernel = Kernel::cubic; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.antialias = Antialias::gaussian; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.boundary = Boundary::constant; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.clip = Clip::global; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.nan_aware = true; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.threshold = 0.5; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.blur = {1, 0, 0}; }));
+    EXPECT_TRUE(refused_labels([](PlanOptions& o) { o.output_slope = 2; }));
     Grid flat = input;
     flat.affine(2, 2) = 0;
     EXPECT_EQ(code_of([&] { make_plan(flat, input, {}); }), ErrorCode::input);

@@ -1,0 +1,261 @@
+#include "executors/label_vote.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "executors/views.hpp"
+#include "math/votes.hpp"
+#include "plan/boundary.hpp"
+#include "plan/kernels.hpp"
+
+namespace revoxel {
+namespace {
+
+/// NaN equals NaN and comes last, so that values have an order.
+template <typename T>
+bool same(T a, T b) {
+    return a == b || (a != a && b != b);
+}
+template <typename T>
+bool before(T a, T b) {
+    return a < b || (a == a && b != b);
+}
+
+/// Taps of an axis between two offsets.
+struct TapRange {
+    std::int64_t lo, hi;
+};
+
+}  // namespace
+
+/// Counts the votes of one voxel. A handful of values is the rule, so they stand in a short list; beyond it the votes
+/// are kept one by one and sorted.
+template <typename T>
+class LabelVote::Count {
+public:
+    explicit Count(std::vector<Scratch::Vote>& rest) : rest_(rest) {}
+
+    void add(T value, std::int64_t votes) {
+        for (std::size_t e = 0; e < size_; ++e) {
+            if (!same(values_[e], value)) continue;
+            votes_[e] += votes;
+            return;
+        }
+        if (size_ < kShort) {
+            values_[size_] = value;
+            votes_[size_++] = votes;
+        } else {
+            Scratch::Vote vote{0, votes};
+            std::memcpy(&vote.bits, &value, sizeof value);
+            rest_.push_back(vote);
+        }
+    }
+
+    /// Also empties the count.
+    T winner() {
+        T best = values_[0];
+        std::int64_t most = -1;
+        const auto consider = [&](T value, std::int64_t votes) {
+            if (votes < most || (votes == most && !before(value, best))) return;
+            best = value;
+            most = votes;
+        };
+        for (std::size_t e = 0; e < size_; ++e) consider(values_[e], votes_[e]);
+        // No value of the short list stands here.
+        std::sort(rest_.begin(), rest_.end(), [](const auto& a, const auto& b) { return before(of(a), of(b)); });
+        for (std::size_t at = 0; at < rest_.size();) {
+            std::int64_t votes = 0;
+            std::size_t end = at;
+            for (; end < rest_.size() && same(of(rest_[end]), of(rest_[at])); ++end) votes += rest_[end].votes;
+            consider(of(rest_[at]), votes);
+            at = end;
+        }
+        size_ = 0;
+        rest_.clear();
+        return best;
+    }
+
+private:
+    static constexpr std::size_t kShort = 32;
+    static T of(const Scratch::Vote& vote) {
+        T value;
+        std::memcpy(&value, &vote.bits, sizeof value);
+        return value;
+    }
+
+    std::size_t size_ = 0;
+    std::array<T, kShort> values_;
+    std::array<std::int64_t, kShort> votes_;
+    std::vector<Scratch::Vote>& rest_;
+};
+
+LabelVote::LabelVote(const Plan& plan, int threads) : plan_(plan), scratch_(static_cast<std::size_t>(threads)) {
+    std::array<const TapTable*, 3> tables{};
+    for (const Stage& stage : plan_.stages) {
+        if (const auto* pass = std::get_if<AxisPass>(&stage)) {
+            tables[static_cast<std::size_t>(pass->axis)] = &pass->taps;
+        } else {
+            gather_ = &std::get<AffineGather>(stage);
+        }
+    }
+    std::array<std::size_t, 3> most{};
+    for (int a = 0; a < 3; ++a) {
+        const TapTable* table = tables[static_cast<std::size_t>(a)];
+        if (gather_) {
+            const math::PointKernel kernel = point_kernel(gather_->kernel[a], gather_->shape, gather_->stretch[a]);
+            const double reach = std::max(kernel.reach + 0.5, gather_->stretch[a]);
+            most[static_cast<std::size_t>(a)] = static_cast<std::size_t>(2.0 * reach) + 2;
+        } else {
+            taps_[a] = taps_of(table, plan_.output.extent[static_cast<std::size_t>(a)]);
+            most[static_cast<std::size_t>(a)] = table == nullptr ? 1 : static_cast<std::size_t>(table->stride);
+        }
+    }
+    for (Scratch& s : scratch_) {
+        s.rest.reserve(most[0] * most[1] * most[2]);
+        s.rows.reserve(most[1] * most[2]);
+        for (std::size_t a = 0; a < 3; ++a) {
+            s.index[a].reserve(most[a]);
+            s.weight[a].reserve(most[a]);
+        }
+    }
+}
+
+LabelVote::Taps LabelVote::taps_of(const TapTable* table, std::int64_t n_out) {
+    Taps taps;
+    taps.begin.push_back(0);
+    for (std::int64_t o = 0; o < n_out; ++o) {
+        const auto row = static_cast<std::size_t>(o);
+        if (table == nullptr) {
+            taps.index.push_back(o);
+            taps.weight.push_back(math::kVoteUnits);
+        }
+        for (std::int32_t t = 0; table != nullptr && t < table->count[row]; ++t) {
+            taps.index.push_back(wrapped_index(table->first[row] + t, table->n_in));
+            taps.weight.push_back(math::vote_units(
+                table->weight[row * static_cast<std::size_t>(table->stride) + static_cast<std::size_t>(t)]));
+        }
+        taps.begin.push_back(static_cast<std::int64_t>(taps.index.size()));
+    }
+    return taps;
+}
+
+template <typename From, typename To>
+void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
+                              Scratch& scratch) const {
+    const auto range = [](const Taps& taps, std::int64_t o) {
+        return TapRange{taps.begin[static_cast<std::size_t>(o)], taps.begin[static_cast<std::size_t>(o) + 1]};
+    };
+    const TapRange ys = range(taps_[1], j), zs = range(taps_[2], k);
+    scratch.rows.clear();
+    for (std::int64_t z = zs.lo; z < zs.hi; ++z) {
+        for (std::int64_t y = ys.lo; y < ys.hi; ++y) {
+            const auto at_y = static_cast<std::size_t>(y), at_z = static_cast<std::size_t>(z);
+            scratch.rows.push_back({address(input, 0, taps_[1].index[at_y], taps_[2].index[at_z]),
+                                    taps_[1].weight[at_y] * taps_[2].weight[at_z]});
+        }
+    }
+    const std::int64_t stride = input.stride[0];
+    const std::int64_t* index = taps_[0].index.data();
+    const auto value_of = [&](const Scratch::Row& row, std::int64_t x) {
+        return static_cast<const From*>(row.values)[index[x] * stride];
+    };
+    Count<From> count(scratch.rest);
+    for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
+        const TapRange xs = range(taps_[0], i);
+        From value = value_of(scratch.rows[0], xs.lo);
+        bool uniform = true;
+        for (const Scratch::Row& row : scratch.rows) {
+            for (std::int64_t x = xs.lo; x < xs.hi; ++x) uniform = uniform && same(value_of(row, x), value);
+        }
+        if (!uniform) {
+            for (const Scratch::Row& row : scratch.rows) {
+                for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+                    count.add(value_of(row, x), row.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
+                }
+            }
+            value = count.winner();
+        }
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
+    }
+}
+
+template <typename From, typename To>
+void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
+                           Scratch& scratch) const {
+    const AffineGather& g = *gather_;
+    math::PointKernel kernel[3];
+    for (int d = 0; d < 3; ++d) kernel[d] = point_kernel(g.kernel[d], g.shape, g.stretch[d]);
+    auto& index = scratch.index;
+    auto& weight = scratch.weight;
+    Count<From> count(scratch.rest);
+    for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
+        bool inside = true;
+        for (int d = 0; d < 3; ++d) {
+            const auto& m = g.out_to_in.m[static_cast<std::size_t>(d)];
+            const double row[4] = {m[0], m[1], m[2], m[3]};
+            double c = math::gather_position(row, static_cast<double>(i + g.first_output[0]),
+                                             static_cast<double>(j + g.first_output[1]),
+                                             static_cast<double>(k + g.first_output[2]));
+            if (g.outside == Outside::extend) {
+                c = math::fold_position(fold_of(g), c, g.inside[d], g.margin[d]);
+            } else {
+                inside = inside && math::inside_axis(c, g.inside[d]);
+            }
+            if (!inside) break;
+            const math::VoteTaps taps = math::vote_taps(kernel[d], g.stretch[d], c);
+            index[d].clear();
+            weight[d].clear();
+            for (int t = 0; t < taps.count; ++t) {
+                index[d].push_back(extended_index(g.boundary, taps.first + t, g.inside[d]));
+                weight[d].push_back(math::vote_units(math::vote_weight(kernel[d], g.stretch[d], taps, t)));
+            }
+        }
+        if (!inside) continue;
+        for (std::size_t z = 0; z < index[2].size(); ++z) {
+            for (std::size_t y = 0; y < index[1].size(); ++y) {
+                for (std::size_t x = 0; x < index[0].size(); ++x) {
+                    if (index[0][x] < 0 || index[1][y] < 0 || index[2][z] < 0) continue;
+                    count.add(*reinterpret_cast<const From*>(address(input, index[0][x], index[1][y], index[2][z])),
+                              weight[0][x] * weight[1][y] * weight[2][z]);
+                }
+            }
+        }
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(count.winner());
+    }
+}
+
+void LabelVote::run(const ConstVolumeView& original, const VolumeView& output, ThreadPool& pool,
+                    const std::function<void(double)>& progress) {
+    const ConstVolumeView input = permuted(original, plan_.input_axis);
+    const Box3& box = plan_.covered;
+    const auto slice = [&](std::int64_t k, int thread) {
+        Scratch& scratch = scratch_[static_cast<std::size_t>(thread)];
+        dispatch(input.dtype, [&](auto from) {
+            dispatch(output.dtype, [&](auto to) {
+                using From = decltype(from);
+                using To = decltype(to);
+                for (std::int64_t j = 0; j < output.extent[1]; ++j) {
+                    fill_row(address(output, 0, j, k), output.dtype, output.stride[0], output.extent[0],
+                             plan_.options.fill);
+                    if (k < box.lo[2] || k >= box.hi[2] || j < box.lo[1] || j >= box.hi[1]) continue;
+                    if (gather_) {
+                        gather_row<From, To>(input, output, j, k, scratch);
+                    } else {
+                        separable_row<From, To>(input, output, j, k, scratch);
+                    }
+                }
+            });
+        });
+    };
+    pool.for_each(output.extent[2], slice, progress);
+}
+
+std::int64_t LabelVote::workspace_bytes() const noexcept {
+    std::size_t numbers = 0;
+    for (const Taps& taps : taps_) numbers += taps.begin.size() + taps.index.size() + taps.weight.size();
+    for (const Scratch& s : scratch_) numbers += 2 * (s.rest.capacity() + s.rows.capacity());
+    return static_cast<std::int64_t>(numbers * sizeof(std::int64_t));
+}
+
+}  // namespace revoxel

@@ -1,0 +1,63 @@
+// Label plans on the CPU: each output voxel takes the value with the most votes.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "executors/thread_pool.hpp"
+#include "revoxel/plan.hpp"
+#include "revoxel/volume.hpp"
+
+namespace revoxel {
+
+/// Runs a label plan that is no copy. Memory does not grow with the number of labels. The result is that of the
+/// reference's loops: votes are whole numbers (math/votes.hpp).
+class LabelVote {
+public:
+    LabelVote(const Plan& plan, int threads);
+    LabelVote(const LabelVote&) = delete;  // gather_ points into plan_
+    LabelVote& operator=(const LabelVote&) = delete;
+    void run(const ConstVolumeView& input, const VolumeView& output, ThreadPool& pool,
+             const std::function<void(double)>& progress);
+    std::int64_t workspace_bytes() const noexcept;
+
+private:
+    /// Taps of all outputs of an axis: sample indices, -1 for none, and weights in vote units.
+    struct Taps {
+        std::vector<std::int64_t> begin;  ///< n_out + 1 offsets
+        std::vector<std::int64_t> index, weight;
+    };
+
+    /// Of one thread, large enough for every voxel.
+    struct Scratch {
+        struct Vote {
+            std::int64_t bits;  ///< of the value
+            std::int64_t votes;
+        };
+        struct Row {
+            const void* values;
+            std::int64_t votes;  ///< of its y and z taps
+        };
+        std::vector<Vote> rest;  ///< votes for values beyond the short list
+        std::vector<Row> rows;   ///< input rows that take part in an output row
+        std::vector<std::int64_t> index[3], weight[3];
+    };
+    template <typename T>
+    class Count;
+
+    /// No table: the identity.
+    static Taps taps_of(const TapTable* table, std::int64_t n_out);
+    template <typename From, typename To>
+    void separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
+                       Scratch& scratch) const;
+    template <typename From, typename To>
+    void gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
+                    Scratch& scratch) const;
+
+    const Plan plan_;
+    const AffineGather* gather_ = nullptr;  ///< in plan_
+    Taps taps_[3];                          ///< separable route
+    std::vector<Scratch> scratch_;
+};
+
+}  // namespace revoxel

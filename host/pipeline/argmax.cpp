@@ -1,0 +1,255 @@
+#include "pipeline/argmax.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+
+#include "executors/thread_pool.hpp"
+#include "executors/views.hpp"
+#include "math/kernels.hpp"
+#include "math/values.hpp"
+#include "pipeline/label_value.hpp"
+#include "revoxel/error.hpp"
+
+namespace revoxel::pipeline {
+namespace {
+
+void check_table(const std::vector<std::int64_t>& table, const Volume& scores, DType output) {
+    if (scores.components() != 1) {
+        throw Error(ErrorCode::usage,
+                    fmt::format("scores stand in volumes of one component; these voxels have {}", scores.components()));
+    }
+    if (std::ssize(table) != scores.frames()) {
+        throw Error(ErrorCode::usage, fmt::format("{} labels were given for {} channels; expected one for each",
+                                                  table.size(), scores.frames()));
+    }
+    for (std::int64_t label : table) {
+        if (can_hold(output, label)) continue;
+        throw Error(ErrorCode::usage,
+                    fmt::format("label {} does not fit into {}; choose a wider dtype", label, name_of(output)));
+    }
+}
+
+/// The plan of a channel: scores as computed, NaN where there is none.
+Plan plan_of_scores(const Plan& plan) {
+    Plan scores = plan;
+    scores.options.output_dtype = plan.compute == ComputeType::f32 ? DType::float32 : DType::float64;
+    scores.options.fill = std::numeric_limits<double>::quiet_NaN();
+    return scores;
+}
+
+/// The array that a gather reads after passes have made it; null where there is none.
+const AffineGather* prefiltered_gather(const Plan& plan) {
+    return plan.stages.size() > 1 ? std::get_if<AffineGather>(&plan.stages.back()) : nullptr;
+}
+
+std::int64_t scratch_of(const Plan& part) {
+    std::int64_t values = 2 * voxel_count(part.output);
+    if (const AffineGather* gather = prefiltered_gather(part)) {
+        values += gather->extent[0] * gather->extent[1] * gather->extent[2];
+    }
+    return values * static_cast<std::int64_t>(size_of(part.options.output_dtype));
+}
+
+/// Halves `box` until its scratch is small enough. Passes read whole rows of the input, so rows stay whole unless a
+/// gather reads what the passes make.
+void add_parts(const Plan& plan, const Box3& box, std::int64_t scratch_bytes, std::vector<Box3>& parts) {
+    std::size_t axis = 2;
+    for (std::size_t d : {1, 0}) {
+        const bool may_cut = d != 0 || prefiltered_gather(plan) != nullptr;
+        if (may_cut && box.hi[d] - box.lo[d] > box.hi[axis] - box.lo[axis]) axis = d;
+    }
+    if (box.hi[axis] - box.lo[axis] == 1 || scratch_of(plan.cropped(box)) <= scratch_bytes) {
+        parts.push_back(box);
+        return;
+    }
+    Box3 low = box, high = box;
+    low.hi[axis] = high.lo[axis] = (box.lo[axis] + box.hi[axis]) / 2;
+    add_parts(plan, low, scratch_bytes, parts);
+    add_parts(plan, high, scratch_bytes, parts);
+}
+
+/// A row of the values of the largest part.
+Grid scratch_grid(const std::vector<Box3>& parts) {
+    Grid grid;
+    for (const Box3& part : parts) grid.extent[0] = std::max(grid.extent[0], part.count());
+    return grid;
+}
+
+/// The first voxels of `row` as a field.
+VolumeView shaped(Volume& row, const Extent& n) {
+    return {row.data(), row.dtype(), n, {1, n[0], n[0] * n[1]}};
+}
+
+/// Anything is larger than NaN. No branch: a vector loop.
+template <typename C, typename Label>
+void take_larger_row(const C* __restrict score, C* __restrict best, Label* __restrict labels, Label label,
+                     std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+        const bool larger = (score[i] == score[i]) & !(score[i] <= best[i]);
+        best[i] = larger ? score[i] : best[i];
+        labels[i] = larger ? label : labels[i];
+    }
+}
+
+/// Runs all channels on one part of the output after the other.
+class PartByPart {
+public:
+    PartByPart(const Plan& plan, const std::vector<Box3>& parts, Backend backend, const ExecutorOptions& options)
+        : plan_(plan),
+          parts_(parts),
+          backend_(backend),
+          options_(options),
+          pool_(options.threads),
+          best_(scratch_grid(parts), plan.options.output_dtype),
+          score_(scratch_grid(parts), plan.options.output_dtype) {}
+
+    ArgmaxRun run(const Volume& scores, const std::vector<std::int64_t>& table, const VolumeView& output,
+                  double fill_label) {
+        ArgmaxRun ran;
+        for (std::size_t p = 0; p < parts_.size(); ++p) {
+            const Box3& box = parts_[p];
+            const Plan part = plan_.cropped(box);
+            VolumeView labels = output;
+            labels.data = address(output, box.lo[0], box.lo[1], box.lo[2]);
+            labels.extent = part.output.extent;
+            fill(labels, fill_label);
+            ExecutorOptions inner;
+            inner.threads = options_.threads;
+            const std::unique_ptr<Executor> executor = make_executor(part, backend_, inner);
+            ran.backend = executor->name();
+            ran.scratch_bytes =
+                std::max(ran.scratch_bytes, best_.size_bytes() + score_.size_bytes() + executor->workspace_bytes());
+            run_part(*executor, part, scores, table, labels);
+        }
+        return ran;
+    }
+
+private:
+    void run_part(Executor& executor, const Plan& part, const Volume& scores, const std::vector<std::int64_t>& table,
+                  const VolumeView& labels) {
+        const VolumeView best = shaped(best_, part.output.extent), score = shaped(score_, part.output.extent);
+        fill(best, std::numeric_limits<double>::quiet_NaN());
+        for (std::int64_t channel = 0; channel < scores.frames(); ++channel) {
+            if (!part.covered.empty()) {
+                executor.run(scores.view(channel), score);
+                take_larger(score, best, labels, table[static_cast<std::size_t>(channel)]);
+            }
+            done_ += voxel_count(part.output);
+            if (!options_.progress) continue;
+            const double all = static_cast<double>(voxel_count(plan_.output)) * static_cast<double>(scores.frames());
+            options_.progress(static_cast<double>(done_) / all);
+        }
+    }
+
+    void fill(const VolumeView& view, double value) {
+        pool_.for_each(view.extent[2], [&](std::int64_t k, int) {
+            for (std::int64_t j = 0; j < view.extent[1]; ++j) {
+                fill_row(address(view, 0, j, k), view.dtype, view.stride[0], view.extent[0], value);
+            }
+        });
+    }
+
+    void take_larger(const ConstVolumeView& score, const VolumeView& best, const VolumeView& labels,
+                     std::int64_t label) {
+        pool_.for_each(score.extent[2], [&](std::int64_t k, int) {
+            dispatch(labels.dtype, [&](auto zero) {
+                using Label = decltype(zero);
+                const auto stored = math::convert<Label>(label);
+                if (score.dtype == DType::float32) {
+                    take_larger_slice<float>(score, best, labels, stored, k);
+                } else {
+                    take_larger_slice<double>(score, best, labels, stored, k);
+                }
+            });
+        });
+    }
+
+    template <typename C, typename Label>
+    static void take_larger_slice(const ConstVolumeView& score, const VolumeView& best, const VolumeView& labels,
+                                  Label label, std::int64_t k) {
+        for (std::int64_t j = 0; j < score.extent[1]; ++j) {
+            take_larger_row(reinterpret_cast<const C*>(address(score, 0, j, k)),
+                            reinterpret_cast<C*>(address(best, 0, j, k)),
+                            reinterpret_cast<Label*>(address(labels, 0, j, k)), label, score.extent[0]);
+        }
+    }
+
+    const Plan& plan_;
+    const std::vector<Box3>& parts_;
+    Backend backend_;
+    const ExecutorOptions& options_;
+    ThreadPool pool_;
+    Volume best_, score_;    ///< taken once: parts that take and free them leave holes in the heap
+    std::int64_t done_ = 0;  ///< output voxels times channels
+};
+
+/// Softmax of a run of voxels, channel after channel in `values` (in and out), as far apart as they are many.
+void softmax(double* values, std::int64_t voxels, std::int64_t channels) {
+    for (std::int64_t v = 0; v < voxels; ++v) {
+        double* x = values + v;
+        double most = -std::numeric_limits<double>::infinity();
+        for (std::int64_t c = 0; c < channels; ++c) most = std::max(most, x[c * voxels]);  // NaN is not taken
+        double sum = 0.0;
+        for (std::int64_t c = 0; c < channels; ++c) {
+            double& e = x[c * voxels];
+            if (e != e) continue;
+            e = e == most ? 1.0 : math::exp_minus(most - e);
+            sum += e;
+        }
+        for (std::int64_t c = 0; c < channels; ++c) x[c * voxels] /= sum;
+    }
+}
+
+}  // namespace
+
+ArgmaxRun argmax_channels(const Plan& plan, Backend backend, const ExecutorOptions& options, const Volume& scores,
+                          std::vector<std::int64_t> table, Volume& output, std::int64_t scratch_bytes) {
+    if (table.empty()) {
+        table.resize(static_cast<std::size_t>(scores.frames()));
+        std::iota(table.begin(), table.end(), std::int64_t{0});
+    }
+    check_table(table, scores, output.dtype());
+    const Plan channel = plan_of_scores(plan);
+    std::vector<Box3> parts;
+    add_parts(channel, {{0, 0, 0}, channel.output.extent}, scratch_bytes, parts);
+    return PartByPart(channel, parts, backend, options).run(scores, table, output.view(), plan.options.fill);
+}
+
+void softmax_in_place(Volume& scores, int threads) {
+    if (is_integer(scores.dtype())) {
+        throw Error(ErrorCode::usage, fmt::format("softmax on integers: these scores are {}; expected float32 or "
+                                                  "float64, or leave softmax out",
+                                                  name_of(scores.dtype())));
+    }
+    const std::int64_t channels = scores.frames();
+    const std::int64_t voxels = voxel_count(scores.grid()) * scores.components();
+    // About 256 KiB for a thread, and a cache line of each channel at least.
+    const std::int64_t run = std::clamp<std::int64_t>((std::int64_t{1} << 15) / channels, 16, 1024);
+    ThreadPool pool(threads);
+    std::vector<std::vector<double>> scratch(static_cast<std::size_t>(pool.size()));
+    for (std::vector<double>& values : scratch) values.resize(static_cast<std::size_t>(run * channels));
+    dispatch(scores.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (std::is_floating_point_v<T>) {
+            pool.for_each((voxels + run - 1) / run, [&](std::int64_t item, int thread) {
+                T* first = reinterpret_cast<T*>(scores.data()) + item * run;
+                const std::int64_t n = std::min(run, voxels - item * run);
+                double* values = scratch[static_cast<std::size_t>(thread)].data();
+                for (std::int64_t c = 0; c < channels; ++c) {
+                    std::copy(first + c * voxels, first + c * voxels + n, values + c * n);
+                }
+                softmax(values, n, channels);
+                for (std::int64_t c = 0; c < channels; ++c) {
+                    for (std::int64_t v = 0; v < n; ++v) first[c * voxels + v] = static_cast<T>(values[c * n + v]);
+                }
+            });
+        }
+    });
+}
+
+}  // namespace revoxel::pipeline

@@ -1,0 +1,55 @@
+#include "pipeline/label_fraction.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+#include <type_traits>
+
+#include "executors/thread_pool.hpp"
+#include "math/values.hpp"
+#include "revoxel/error.hpp"
+
+namespace revoxel::pipeline {
+namespace {
+
+/// The stored value that stands for a label; none where the type has no such value.
+template <typename T>
+std::optional<T> stored_label(double stored) {
+    if constexpr (std::is_integral_v<T>) {
+        const double whole = std::rint(stored);
+        const T value = math::convert<T>(whole);
+        if (std::fabs(stored - whole) > 1e-6 || static_cast<double>(value) != whole) return std::nullopt;
+        return value;
+    }
+    return static_cast<T>(stored);
+}
+
+}  // namespace
+
+Volume indicator(const ScaledVolume& labels, double label, int threads) {
+    const Volume& volume = *labels.volume;
+    if (!std::isfinite(label)) {
+        throw Error(ErrorCode::usage, fmt::format("a label of {} is not possible; expected a number", label));
+    }
+    if (volume.components() != 1) {
+        throw Error(ErrorCode::usage,
+                    fmt::format("labels stand in volumes of one component; these voxels have {}", volume.components()));
+    }
+    Volume result(volume.grid(), DType::uint8, volume.frames());
+    const std::int64_t slices = volume.frames() * volume.grid().extent[2];
+    const std::int64_t voxels = volume.grid().extent[0] * volume.grid().extent[1];  // of a slice
+    ThreadPool pool(threads);
+    dispatch(volume.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const std::optional<T> wanted = stored_label<T>((label - labels.intercept) / labels.slope);
+        pool.for_each(slices, [&](std::int64_t slice, int) {
+            const T* values = reinterpret_cast<const T*>(volume.data()) + slice * voxels;
+            auto* shares = reinterpret_cast<std::uint8_t*>(result.data()) + slice * voxels;
+            for (std::int64_t v = 0; v < voxels; ++v) shares[v] = wanted && values[v] == *wanted ? 1 : 0;
+        });
+    });
+    return result;
+}
+
+}  // namespace revoxel::pipeline

@@ -1,0 +1,146 @@
+#include "pipeline/plan_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline/checks.hpp"
+#include "revoxel/error.hpp"
+
+namespace revoxel::pipeline {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+    throw Error(ErrorCode::usage, message);
+}
+
+bool makes_numbers(const LabelRequest& label) {
+    return !label.labels && !label.argmax;
+}
+
+PerAxis<Kernel> choose_kernel(const ResampleRequest& request) {
+    if (request.kernel) return *request.kernel;
+    return request.resolution.target_fwhm_mm ? Kernel::bspline3 : Kernel::linear;
+}
+
+PerAxis<Antialias> choose_antialias(const ResampleRequest& request) {
+    if (request.antialias) return *request.antialias;
+    return request.resolution.target_fwhm_mm ? Antialias::none : Antialias::automatic;
+}
+
+void check_labels(const ResampleRequest& request) {
+    const LabelRequest& label = request.label;
+    const int kinds = (label.labels ? 1 : 0) + (label.fraction ? 1 : 0) + (label.argmax ? 1 : 0);
+    if (kinds > 1) refuse("labels, label fraction and argmax exclude each other; give one of them");
+    if (label.keep && !label.labels) refuse("keeping labels is for label maps; add labels or leave it out");
+    if (label.softmax && !label.argmax) refuse("softmax comes before argmax; add argmax or leave it out");
+    if (!label.table.empty() && !label.argmax) refuse("a table of channel labels is for argmax; leave it out");
+    if (request.mask_threshold && !makes_numbers(label)) {
+        refuse(
+            "a mask threshold does not go with labels or argmax, whose result is a label map; ask for a label "
+            "fraction");
+    }
+    if (label.argmax && request.rounding) refuse("argmax makes labels, which are not rounded; leave the rounding out");
+    if (makes_numbers(label)) return;
+    if (request.resolution.target_fwhm_mm && label.labels)
+        refuse("labels cannot be blurred; leave the target resolution out");
+    if (request.nan_fill) refuse("a fill for NaN does not go with labels; leave it out");
+}
+
+}  // namespace
+
+void check_request(const ResampleRequest& request) {
+    if (request.fill && request.fill_minimum) {
+        refuse("a fill value and fill by the minimum were both asked for; give one of the two");
+    }
+    check_labels(request);
+}
+
+DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input) {
+    const LabelRequest& label = request.label;
+    const bool colour = input.components >= 3, complex = input.components == 2;
+    const bool single = label.labels || label.fraction || label.argmax || request.mask_threshold;
+    if (single && (colour || complex)) {
+        refuse(
+            fmt::format("{} voxels have no labels; expected a volume of one component", colour ? "colour" : "complex"));
+    }
+    if (label.argmax) {
+        if (request.dtype) {
+            if (!is_integer(*request.dtype)) refuse("labels are whole numbers; expected an integer dtype for argmax");
+            return *request.dtype;
+        }
+        std::int64_t least = 0, most = input.frames() - 1;
+        if (!label.table.empty()) {
+            least = *std::min_element(label.table.begin(), label.table.end());
+            most = *std::max_element(label.table.begin(), label.table.end());
+        }
+        for (DType dtype : {DType::uint8, DType::uint16, DType::int16, DType::int32}) {
+            if (static_cast<double>(least) >= lowest_value(dtype) &&
+                static_cast<double>(most) <= highest_value(dtype)) {
+                return dtype;
+            }
+        }
+        return DType::int64;
+    }
+    if (request.mask_threshold) return request.dtype.value_or(DType::uint8);
+    const DType dtype = request.dtype.value_or(label.fraction ? DType::float32 : input.dtype);
+    if (label.fraction && is_integer(dtype)) {
+        refuse(
+            fmt::format("a label fraction is a number from 0 to 1, which {} cannot hold; expected float32 or float64",
+                        name_of(dtype)));
+    }
+    if ((colour && dtype != DType::uint8) || (complex && is_integer(dtype))) {
+        refuse(fmt::format("dtype {} is not possible for {} voxels; expected {}", name_of(dtype),
+                           colour ? "colour" : "complex", colour ? "uint8" : "float32 or float64"));
+    }
+    return dtype;
+}
+
+bool keeps_scaling(const ResampleRequest& request, const io::NiftiHeader& input, DType output) {
+    if (request.label.fraction || request.label.argmax || request.mask_threshold) return false;
+    // A kernel whose weights do not sum to 1 does not commute with an offset.
+    const bool unit_sum = !request.shape || request.shape->normalised;
+    if (!unit_sum && input.intercept() != 0.0) return false;
+    if (request.label.labels) return true;
+    return output == input.dtype || (is_integer(output) && is_integer(input.dtype));
+}
+
+PlanOptions plan_options(const ResampleRequest& request, const ResolutionPlan& resolution, const io::NiftiHeader& input,
+                         DType output) {
+    PlanOptions options;
+    options.kernel = choose_kernel(request);
+    options.shape = request.shape.value_or(KernelShape{});
+    options.antialias = choose_antialias(request);
+    options.boundary = request.boundary.value_or(Boundary::edge);
+    options.outside = request.outside.value_or(Outside::fill);
+    options.blur = resolution.blur;
+    options.aperture = resolution.aperture;
+    options.labels = request.label.labels;
+    options.clip = request.clip.value_or(Clip::none);
+    options.nan_aware = request.nan_aware;
+    options.rounding = request.rounding.value_or(Rounding::even);
+    options.threshold = request.mask_threshold;
+    options.input_dtype = request.label.fraction ? DType::uint8 : input.dtype;
+    options.output_dtype = request.label.argmax && !is_integer(input.dtype) ? input.dtype
+                           : request.label.argmax                           ? DType::float32
+                                                                            : output;
+    const double fill = request.fill.value_or(0.0);
+    if (request.label.fraction || request.label.argmax) {
+        options.fill = fill;
+        options.boundary_value = request.label.fraction ? fill : 0.0;  // a fill label is no score
+        // The largest score is the largest scaled one, also where the slope is negative.
+        if (request.label.argmax) options.output_slope = input.slope();
+        return options;
+    }
+    options.boundary_value = (fill - input.intercept()) / input.slope();
+    if (keeps_scaling(request, input, output)) {
+        options.fill = stored_fill(fill, output, input.slope(), input.intercept()).stored;
+    } else {
+        options.fill = fill;
+        options.output_slope = input.slope();
+        options.output_intercept = input.intercept();
+    }
+    return options;
+}
+
+}  // namespace revoxel::pipeline
