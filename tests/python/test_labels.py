@@ -242,7 +242,10 @@ def test_memory_does_not_grow_with_labels(program, tmp_path):
         options = ["--labels", "--threads", 2, "--quiet"]
         up = ["resample", source, tmp_path / f"{count}_up.nii", "--spacing", 0.9]
         down = ["resample", source, tmp_path / f"{count}_down.nii", "--spacing", 2.5]
-        peaks[count] = [peak_bytes(program, *up, *options), peak_bytes(program, *down, *options)]
+        peaks[count] = [
+            peak_bytes(program, *up, *options),
+            peak_bytes(program, *down, *options, "--keep-labels"),
+        ]
         # The measure sees the voxels at least.
         assert peaks[count][0] > (tmp_path / f"{count}_up.nii").stat().st_size
     few, some, many = (np.array(peaks[count]) for count in (3, 104, 1000))
@@ -288,7 +291,8 @@ def test_fraction_of_wide_label(resample, tmp_path):
 
 def test_fraction_of_scaled_label(resample, tmp_path):
     """A label is what the header's scaling makes of the stored value; the share is not scaled."""
-    source = save(tmp_path / "in.nii", np.array([0, 1, 2, 2], np.int16).reshape(4, 1, 1), np.eye(4), slope=2.0, inter=1.0)
+    labels = np.array([0, 1, 2, 2], np.int16).reshape(4, 1, 1)
+    source = save(tmp_path / "in.nii", labels, np.eye(4), slope=2.0, inter=1.0)
     for label, expected in ((5, [0, 0, 1, 1]), (2, [0, 0, 0, 0])):
         out = resample(source, tmp_path / "out.nii", "--size", 4, 1, 1, "--label-fraction", label)
         assert scaled(out)[:, 0, 0].tolist() == expected
@@ -484,6 +488,16 @@ def test_channel_labels(resample, tmp_path):
     assert np.array_equal(stored(named), np.where(covered, np.array(table)[out], 0))
 
 
+@pytest.mark.parametrize("table", [[-1, 5, 300], [0, 5, 2**40], [2**31, -7, 0]])
+def test_channel_labels_of_every_size(table, resample, tmp_path):
+    """The type is one that holds them all."""
+    source = save_scores(tmp_path / "in.nii", scores_of(3))
+    out = stored(resample(source, tmp_path / "out.nii", "--size", 30, 30, 30, "--argmax"))
+    names = f"--channel-labels={','.join(map(str, table))}"
+    named = stored(resample(source, tmp_path / "named.nii", "--size", 30, 30, 30, "--argmax", names))
+    assert np.array_equal(named, np.array(table)[out])
+
+
 def test_argmax_ties_and_nan(resample, tmp_path):
     """Ties to the first channel; NaN never wins; a voxel of NaN alone is the fill."""
     nan = np.nan
@@ -518,20 +532,27 @@ def test_argmax_is_of_scaled_scores(resample, tmp_path):
     assert np.array_equal(scaled(out)[clear], np.argmax(channels, axis=0)[clear])
 
 
+@pytest.mark.parametrize("options", [[], ["--compare"]], ids=["plain", "compare"])
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_argmax_does_not_warn(dtype, revoxel, tmp_path):
+def test_argmax_does_not_warn(dtype, options, revoxel, tmp_path):
     """Scores below 0 are no values that the type of the labels would have to hold."""
     scores = np.rint(scores_of(3) * 3).astype(dtype)
     assert scores.min() < 0
     source = save_scores(tmp_path / "in.nii", scores)
-    assert run_json(revoxel, source, tmp_path / "out.nii", "--size", 30, 30, 30, "--argmax")["warnings"] == []
+    report = run_json(revoxel, source, tmp_path / "out.nii", "--size", 30, 30, 30, "--argmax", *options)
+    assert report["warnings"] == []
 
 
-def test_labels_do_not_warn(revoxel, tmp_path):
-    out = tmp_path / "out.nii"
-    for options in (["--labels"], ["--label-fraction", 5], ["--label-fraction", 5, "--mask-threshold", 0.5]):
-        for spacing in (2, 5):
-            assert run_json(revoxel, CT_LABELS, out, "--spacing", spacing, *options)["warnings"] == [], options
+@pytest.mark.parametrize("compare", [[], ["--compare"]], ids=["plain", "compare"])
+@pytest.mark.parametrize("spacing", [2, 5])
+@pytest.mark.parametrize(
+    "options",
+    [["--labels"], ["--label-fraction", 5], ["--label-fraction", 5, "--mask-threshold", 0.5]],
+    ids=["labels", "fraction", "mask"],
+)
+def test_labels_do_not_warn(options, spacing, compare, revoxel, tmp_path):
+    report = run_json(revoxel, CT_LABELS, tmp_path / "out.nii", "--spacing", spacing, *options, *compare)
+    assert report["warnings"] == []
 
 
 def test_argmax_memory(program, tmp_path):
@@ -576,7 +597,7 @@ def usage_sources(tmp_path):
         ("labels", ["--labels", "--mask-threshold", "0.5"], "mask threshold"),
         ("labels", ["--label-fraction", "5", "--dtype", "uint8"], "uint8"),
         ("labels", ["--label-fraction", "5", "--labels"], "exclude each other"),
-        ("labels", ["--label-fraction", "nan"], "label-fraction"),
+        ("labels", ["--label-fraction", "nan"], "a label of nan"),
         ("labels", ["--keep-labels"], "add labels"),
         ("labels", ["--label-report"], "--labels"),
         ("labels", ["--interp", "label-gaussian"], "--labels"),
