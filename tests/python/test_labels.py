@@ -532,27 +532,35 @@ def test_argmax_is_of_scaled_scores(resample, tmp_path):
     assert np.array_equal(scaled(out)[clear], np.argmax(channels, axis=0)[clear])
 
 
-@pytest.mark.parametrize("options", [[], ["--compare"]], ids=["plain", "compare"])
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_argmax_does_not_warn(dtype, options, revoxel, tmp_path):
+def test_argmax_does_not_warn(dtype, revoxel, tmp_path):
     """Scores below 0 are no values that the type of the labels would have to hold."""
     scores = np.rint(scores_of(3) * 3).astype(dtype)
     assert scores.min() < 0
     source = save_scores(tmp_path / "in.nii", scores)
-    report = run_json(revoxel, source, tmp_path / "out.nii", "--size", 30, 30, 30, "--argmax", *options)
+    report = run_json(revoxel, source, tmp_path / "out.nii", "--size", 30, 30, 30, "--argmax")
     assert report["warnings"] == []
 
 
-@pytest.mark.parametrize("compare", [[], ["--compare"]], ids=["plain", "compare"])
 @pytest.mark.parametrize("spacing", [2, 5])
 @pytest.mark.parametrize(
     "options",
-    [["--labels"], ["--label-fraction", 5], ["--label-fraction", 5, "--mask-threshold", 0.5]],
-    ids=["labels", "fraction", "mask"],
+    [["--labels"], ["--labels", "--compare"], ["--label-fraction", 5], ["--label-fraction", 5, "--mask-threshold", 0.5]],
+    ids=["labels", "compare", "fraction", "mask"],
 )
-def test_labels_do_not_warn(options, spacing, compare, revoxel, tmp_path):
-    report = run_json(revoxel, CT_LABELS, tmp_path / "out.nii", "--spacing", spacing, *options, *compare)
+def test_labels_do_not_warn(options, spacing, revoxel, tmp_path):
+    report = run_json(revoxel, CT_LABELS, tmp_path / "out.nii", "--spacing", spacing, *options)
     assert report["warnings"] == []
+
+
+def test_labels_that_do_not_fit_the_type_are_refused(revoxel, tmp_path):
+    labels = np.zeros((8, 8, 8), np.int32)
+    labels[2:5, 2:5, 2:5] = 300
+    source = save(tmp_path / "in.nii", labels, np.eye(4))
+    out = tmp_path / "out.nii"
+    done = revoxel("resample", source, out, "--spacing", 0.7, "--labels", "--dtype", "uint8", "--quiet")
+    assert done.returncode == 2 and "300 do not fit uint8" in done.stderr
+    assert not out.exists()
 
 
 def test_argmax_memory(program, tmp_path):
@@ -585,8 +593,8 @@ def usage_sources(tmp_path):
     "source, options, says",
     [
         ("int16", ["--argmax", "--softmax"], "softmax"),
-        ("scores", ["--argmax", "--channel-labels", "1,2"], "2 labels were given for 3 channels"),
-        ("scores", ["--argmax", "--channel-labels", "1,2,3,4"], "4 labels were given for 3 channels"),
+        ("scores", ["--argmax", "--channel-labels", "1,2"], "2 channel labels for 3 volumes"),
+        ("scores", ["--argmax", "--channel-labels", "1,2,3,4"], "4 channel labels for 3 volumes"),
         ("scores", ["--argmax", "--channel-labels", "1,2,300", "--dtype", "uint8"], "300"),
         ("scores", ["--argmax", "--dtype", "float32"], "integer"),
         ("scores", ["--softmax"], "softmax"),
@@ -597,7 +605,9 @@ def usage_sources(tmp_path):
         ("labels", ["--labels", "--mask-threshold", "0.5"], "mask threshold"),
         ("labels", ["--label-fraction", "5", "--dtype", "uint8"], "uint8"),
         ("labels", ["--label-fraction", "5", "--labels"], "exclude each other"),
-        ("labels", ["--label-fraction", "nan"], "a label of nan"),
+        ("labels", ["--label-fraction", "nan"], "a label is a number"),
+        ("labels", ["--argmax"], "4-D"),
+        ("labels", ["--label-fraction", "5", "--compare"], "--compare"),
         ("labels", ["--keep-labels"], "add labels"),
         ("labels", ["--label-report"], "--labels"),
         ("labels", ["--interp", "label-gaussian"], "--labels"),
