@@ -142,6 +142,13 @@ void set_resolution(const ResampleArguments& a, ResolutionRequest& resolution) {
 void set_labels(const ResampleArguments& a, LabelRequest& label) {
     if (a.interp == kLabelGaussian && !a.labels) refuse("--interp label-gaussian is for label maps; add --labels");
     if (a.label_report && !a.labels) refuse("--label-report is for label maps; add --labels");
+    if (a.compare && (a.label_fraction || a.argmax || a.mask_threshold)) {
+        refuse(
+            fmt::format("--compare does not go with {}: its values are of another kind than the input's; leave it out",
+                        a.argmax           ? "--argmax"
+                        : a.label_fraction ? "--label-fraction"
+                                           : "--mask-threshold"));
+    }
     label.labels = a.labels;
     label.keep = a.keep_labels;
     label.argmax = a.argmax;

@@ -37,24 +37,6 @@ void set_ballot(const AffineGather& gather, int d, double c, Ballot& ballot) {
 
 }  // namespace
 
-Position position(const AffineGather& gather, std::int64_t i, std::int64_t j, std::int64_t k) {
-    const double index[3] = {static_cast<double>(i + gather.first_output[0]),
-                             static_cast<double>(j + gather.first_output[1]),
-                             static_cast<double>(k + gather.first_output[2])};
-    Position p{{}, true};
-    for (int r = 0; r < 3; ++r) {
-        const auto& m = gather.out_to_in.m[r];
-        const double row[4] = {m[0], m[1], m[2], m[3]};
-        p.c[r] = math::gather_position(row, index[0], index[1], index[2]);
-        if (gather.outside == Outside::extend) {
-            p.c[r] = math::fold_position(fold_of(gather), p.c[r], gather.inside[r], gather.margin[r]);
-        } else {
-            p.inside = p.inside && math::inside_axis(p.c[r], gather.inside[r]);
-        }
-    }
-    return p;
-}
-
 Ballots::Ballots(const Plan& plan) {
     for (const Stage& stage : plan.stages) {
         if (const auto* pass = std::get_if<AxisPass>(&stage)) {
@@ -72,9 +54,9 @@ bool Ballots::at(std::int64_t i, std::int64_t j, std::int64_t k, std::array<Ball
         set_ballot(tables_[2], k, ballot[2]);
         return true;
     }
-    const Position p = position(*gather_, i, j, k);
-    if (!p.inside) return false;
-    for (int d = 0; d < 3; ++d) set_ballot(*gather_, d, p.c[d], ballot[static_cast<std::size_t>(d)]);
+    double c[3];
+    if (!math::locate(frame_of(*gather_), i, j, k, c)) return false;
+    for (int d = 0; d < 3; ++d) set_ballot(*gather_, d, c[d], ballot[static_cast<std::size_t>(d)]);
     return true;
 }
 

@@ -9,13 +9,6 @@
 
 namespace revoxel {
 
-/// The position of an output voxel in the input, and whether it lies inside.
-struct Position {
-    Vec3 c;
-    bool inside;
-};
-Position position(const AffineGather& gather, std::int64_t i, std::int64_t j, std::int64_t k);
-
 /// The taps of one axis: sample indices, -1 for none, and weights in vote units (math/votes.hpp).
 struct Ballot {
     std::vector<std::int64_t> index, weight;

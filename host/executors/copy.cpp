@@ -24,21 +24,16 @@ void copy_row(const From* in, std::int64_t in_stride, const std::int64_t* source
 
 /// Nearest voxel of each output index of one row of a gather; fill stays where there is none.
 template <typename From, typename To>
-void gather_row(const AffineGather& gather, const ConstVolumeView& input, const VolumeView& output, std::int64_t lo,
+void gather_row(const math::GatherFrame& frame, const ConstVolumeView& input, const VolumeView& output, std::int64_t lo,
                 std::int64_t hi, std::int64_t j, std::int64_t k) {
     for (std::int64_t i = lo; i < hi; ++i) {
+        double c[3];
+        if (!math::locate(frame, i, j, k, c)) continue;
         Extent at;
-        bool inside = true;
         for (int d = 0; d < 3; ++d) {
-            const auto& m = gather.out_to_in.m[d];
-            const double row[4] = {m[0], m[1], m[2], m[3]};
-            const double c = math::gather_position(row, static_cast<double>(i + gather.first_output[0]),
-                                                   static_cast<double>(j + gather.first_output[1]),
-                                                   static_cast<double>(k + gather.first_output[2]));
-            inside = inside && math::inside_axis(c, gather.inside[d]);
-            at[d] = std::clamp<std::int64_t>(math::floor_index(c + 0.5 + math::kTieTolerance), 0, gather.extent[d] - 1);
+            const std::int64_t nearest = math::floor_index(c[d] + 0.5 + math::kTieTolerance);
+            at[d] = std::clamp<std::int64_t>(nearest, 0, frame.inside[d] - 1);
         }
-        if (!inside) continue;
         const From value = *reinterpret_cast<const From*>(address(input, at[0], at[1], at[2]));
         *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
     }
@@ -64,6 +59,7 @@ void VoxelCopy::run(const ConstVolumeView& original, const VolumeView& output, T
                     const std::function<void(double)>& progress) const {
     const ConstVolumeView input = permuted(original, plan_.input_axis);
     const Box3& box = plan_.covered;
+    const math::GatherFrame frame = gather_ ? frame_of(*gather_) : math::GatherFrame{};
     const auto slice = [&](std::int64_t k, int) {
         dispatch(input.dtype, [&](auto from) {
             dispatch(output.dtype, [&](auto to) {
@@ -78,7 +74,7 @@ void VoxelCopy::run(const ConstVolumeView& original, const VolumeView& output, T
                     }
                     if (!covered) continue;
                     if (gather_) {
-                        gather_row<From, To>(*gather_, input, output, box.lo[0], box.hi[0], j, k);
+                        gather_row<From, To>(frame, input, output, box.lo[0], box.hi[0], j, k);
                     } else {
                         const auto sj = source_[1][static_cast<std::size_t>(j)],
                                    sk = source_[2][static_cast<std::size_t>(k)];

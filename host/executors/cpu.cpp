@@ -109,18 +109,13 @@ private:
         }
         GatherSource<C> s{};
         s.data = source.data;
-        s.extend = gather_->outside == Outside::extend;
-        s.fold = fold_of(*gather_);
+        s.frame = frame_of(*gather_);
         for (int d = 0; d < 3; ++d) {
             s.kernel[d] = point_kernel(gather_->kernel[d], gather_->shape);
             s.extent[d] = gather_->extent[d];
             s.stride[d] = source.stride[d];
             s.origin[d] = gather_->origin[d];
-            s.inside[d] = gather_->inside[d];
-            s.first_output[d] = gather_->first_output[d];
-            s.margin[d] = gather_->margin[d];
             s.norm[d] = norm_[d].empty() ? nullptr : norm_[d].data();
-            for (int c = 0; c < 4; ++c) s.out_to_in[d][c] = gather_->out_to_in(d, c);
         }
         const auto gather = cpu_kernels<C>().gather[static_cast<int>(source.dtype)];
         const auto store = cpu_kernels<C>().store[static_cast<int>(output.dtype)];

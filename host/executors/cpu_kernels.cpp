@@ -127,31 +127,15 @@ inline C gather_voxel(const GatherSource<C>& s, const double (&c)[3]) {
     return volume;
 }
 
-template <typename C>
-inline bool position(const GatherSource<C>& s, std::int64_t i, std::int64_t j, std::int64_t k, double (&c)[3]) {
-    bool inside = true;
-    for (int d = 0; d < 3; ++d) {
-        c[d] = math::gather_position(s.out_to_in[d], static_cast<double>(i + s.first_output[0]),
-                                     static_cast<double>(j + s.first_output[1]),
-                                     static_cast<double>(k + s.first_output[2]));
-        if (s.extend) {
-            c[d] = math::fold_position(s.fold, c[d], s.inside[d], s.margin[d]);
-        } else {
-            inside = inside && math::inside_axis(c[d], s.inside[d]);
-        }
-    }
-    return inside;
-}
-
 template <typename C, typename T>
 typename CpuKernels<C>::Range gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,
                                      std::int64_t j, std::int64_t k) {
     // A row meets the input in one stretch: each coordinate is monotone in i, also after rounding.
     double c[3];
     std::int64_t begin = lo;
-    while (begin < hi && !position(source, begin, j, k, c)) ++begin;
+    while (begin < hi && !math::locate(source.frame, begin, j, k, c)) ++begin;
     std::int64_t i = begin;
-    for (; i < hi && position(source, i, j, k, c); ++i) out[i - lo] = gather_voxel<C, T>(source, c);
+    for (; i < hi && math::locate(source.frame, i, j, k, c); ++i) out[i - lo] = gather_voxel<C, T>(source, c);
     return {begin, i};
 }
 

@@ -28,14 +28,9 @@ struct GatherSource {
     const void* data;
     std::int64_t extent[3];
     std::int64_t stride[3];
-    std::int64_t origin[3];        ///< input index of the first sample
-    std::int64_t inside[3];        ///< extent of the input
-    std::int64_t first_output[3];  ///< added to output indices
-    double out_to_in[3][4];
+    std::int64_t origin[3];  ///< input index of the first sample
+    math::GatherFrame frame;
     math::PointKernel kernel[3];
-    bool extend;  ///< positions outside are folded, not skipped
-    math::Fold fold;
-    double margin[3];
     const C* norm[3];  ///< the value is divided by the kernel's sum over these; null: it is not
 };
 

@@ -184,26 +184,17 @@ template <typename From, typename To>
 void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                            Scratch& scratch) const {
     const AffineGather& g = *gather_;
+    const math::GatherFrame frame = frame_of(g);
     math::PointKernel kernel[3];
     for (int d = 0; d < 3; ++d) kernel[d] = point_kernel(g.kernel[d], g.shape, g.stretch[d]);
     auto& index = scratch.index;
     auto& weight = scratch.weight;
     Count<From> count(scratch.rest);
     for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
-        bool inside = true;
+        double c[3];
+        if (!math::locate(frame, i, j, k, c)) continue;
         for (int d = 0; d < 3; ++d) {
-            const auto& m = g.out_to_in.m[static_cast<std::size_t>(d)];
-            const double row[4] = {m[0], m[1], m[2], m[3]};
-            double c = math::gather_position(row, static_cast<double>(i + g.first_output[0]),
-                                             static_cast<double>(j + g.first_output[1]),
-                                             static_cast<double>(k + g.first_output[2]));
-            if (g.outside == Outside::extend) {
-                c = math::fold_position(fold_of(g), c, g.inside[d], g.margin[d]);
-            } else {
-                inside = inside && math::inside_axis(c, g.inside[d]);
-            }
-            if (!inside) break;
-            const math::VoteTaps taps = math::vote_taps(kernel[d], g.stretch[d], c);
+            const math::VoteTaps taps = math::vote_taps(kernel[d], g.stretch[d], c[d]);
             index[d].clear();
             weight[d].clear();
             for (int t = 0; t < taps.count; ++t) {
@@ -211,7 +202,6 @@ void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& outpu
                 weight[d].push_back(math::vote_units(math::vote_weight(kernel[d], g.stretch[d], taps, t)));
             }
         }
-        if (!inside) continue;
         for (std::size_t z = 0; z < index[2].size(); ++z) {
             for (std::size_t y = 0; y < index[1].size(); ++y) {
                 for (std::size_t x = 0; x < index[0].size(); ++x) {

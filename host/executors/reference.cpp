@@ -71,7 +71,7 @@ void run_pass(const AxisPass& pass, const Field<C>& in, Field<C>& out) {
 
 /// Sums x, then y, then z; rows of weights as math::gather_taps trims them.
 template <typename C>
-C gathered(const AffineGather& gather, const Field<C>& in, const Vec3& c) {
+C gathered(const AffineGather& gather, const Field<C>& in, const double (&c)[3]) {
     math::GatherTaps<C> taps[3];
     for (int d = 0; d < 3; ++d) math::gather_taps(point_kernel(gather.kernel[d], gather.shape), c[d], taps[d]);
     const auto index = [&](int d, int t) {
@@ -117,11 +117,11 @@ void copy_voxels(const Plan& plan, const ConstVolumeView& input, const VolumeVie
                         continue;
                     }
                     const auto& gather = std::get<AffineGather>(*stage);
-                    const Position p = position(gather, i, j, k);
-                    if (!p.inside) return;
+                    double c[3];
+                    if (!math::locate(frame_of(gather), i, j, k, c)) return;
                     for (int d = 0; d < 3; ++d) {
-                        const std::int64_t c = math::floor_index(p.c[d] + 0.5 + math::kTieTolerance);
-                        at[d] = std::clamp<std::int64_t>(c, 0, gather.extent[d] - 1);
+                        const std::int64_t nearest = math::floor_index(c[d] + 0.5 + math::kTieTolerance);
+                        at[d] = std::clamp<std::int64_t>(nearest, 0, gather.extent[d] - 1);
                     }
                 }
                 const From value = *reinterpret_cast<const From*>(address(view, at[0], at[1], at[2]));
@@ -230,9 +230,9 @@ private:
             for_each_index(plan_.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
                 C value;
                 if (gather) {
-                    const Position p = position(*gather, i, j, k);
-                    if (!p.inside) return;
-                    value = gathered(*gather, field, p.c);
+                    double c[3];
+                    if (!math::locate(frame_of(*gather), i, j, k, c)) return;
+                    value = gathered(*gather, field, c);
                 } else {
                     value = field.at(i, j, k);
                 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "executors/thread_pool.hpp"
@@ -80,7 +81,11 @@ public:
             shares_.resize(voxels);
         }
         for (const Stage& stage : plan_.stages) {
-            if (const auto* gather = std::get_if<AffineGather>(&stage)) gather_ = gather;
+            const auto* gather = std::get_if<AffineGather>(&stage);
+            if (gather == nullptr) continue;
+            gather_ = frame_of(*gather);
+            gather_->extend = false;  // neighbours are those of the position itself
+            computes_all_ = gather->outside == Outside::extend;
         }
     }
 
@@ -134,27 +139,21 @@ private:
     }
 
     /// The continuous input index of an output voxel on the input's axes, and the steps; false where it is fill.
-    bool position(std::int64_t i, std::int64_t j, std::int64_t k, Vec3& c, Vec3& step) const {
+    bool position(std::int64_t i, std::int64_t j, std::int64_t k, double (&c)[3], double (&step)[3]) const {
+        if (gather_) {
+            for (std::size_t d = 0; d < 3; ++d) step[d] = plan_.axes[d].step;
+            return math::locate(*gather_, i, j, k, c) || computes_all_;
+        }
         const Extent o{i, j, k};
-        for (int a = 0; a < 3; ++a) {
-            if (gather_ == nullptr) {
-                const AxisSummary& axis = plan_.axes[static_cast<std::size_t>(a)];
-                c[axis.input_axis] = std::fma(axis.step, static_cast<double>(o[a] + axis.first_output), axis.offset);
-                step[axis.input_axis] = std::fabs(axis.step);
-                continue;
-            }
-            const auto& m = gather_->out_to_in.m[static_cast<std::size_t>(a)];
-            const double row[4] = {m[0], m[1], m[2], m[3]};
-            c[a] = math::gather_position(row, static_cast<double>(i + gather_->first_output[0]),
-                                         static_cast<double>(j + gather_->first_output[1]),
-                                         static_cast<double>(k + gather_->first_output[2]));
-            step[a] = plan_.axes[static_cast<std::size_t>(a)].step;
-            if (gather_->outside == Outside::fill && !math::inside_axis(c[a], gather_->inside[a])) return false;
+        for (std::size_t a = 0; a < 3; ++a) {
+            const AxisSummary& axis = plan_.axes[a];
+            c[axis.input_axis] = std::fma(axis.step, static_cast<double>(o[a] + axis.first_output), axis.offset);
+            step[axis.input_axis] = std::fabs(axis.step);
         }
         return true;
     }
 
-    C clipped(C value, const ConstVolumeView& input, const Vec3& c, const Vec3& step) const {
+    C clipped(C value, const ConstVolumeView& input, const double (&c)[3], const double (&step)[3]) const {
         Neighbours box[3];
         for (int d = 0; d < 3; ++d) box[d] = neighbours(c[d], step[d], input.extent[d]);
         C low = INFINITY, high = -INFINITY;
@@ -183,7 +182,7 @@ private:
                 if (k < box.lo[2] || k >= box.hi[2] || j < box.lo[1] || j >= box.hi[1]) continue;
                 const auto row = static_cast<std::size_t>((k * n[1] + j) * n[0]);
                 for (std::int64_t i = box.lo[0]; i < box.hi[0]; ++i) {
-                    Vec3 c, step;
+                    double c[3], step[3];
                     if (!position(i, j, k, c, step)) continue;
                     const auto at = row + static_cast<std::size_t>(i);
                     C value = values_[at];
@@ -200,10 +199,11 @@ private:
     ThreadPool pool_;
     bool nan_aware_;
     std::unique_ptr<Executor> sums_, weights_;
-    const AffineGather* gather_ = nullptr;  ///< in plan_
-    std::vector<C> values_, shares_;        ///< of the output voxels
-    std::vector<C> known_;                  ///< the input with NaN as 0
-    std::vector<std::uint8_t> mask_;        ///< 1 where it is not NaN
+    std::optional<math::GatherFrame> gather_;
+    bool computes_all_ = false;       ///< of a gather: also what lies outside the input
+    std::vector<C> values_, shares_;  ///< of the output voxels
+    std::vector<C> known_;            ///< the input with NaN as 0
+    std::vector<std::uint8_t> mask_;  ///< 1 where it is not NaN
 };
 
 }  // namespace

@@ -87,14 +87,22 @@ math::Storing storing_of(const Plan& plan, const FiniteRange& range) {
     return storing;
 }
 
-math::Fold fold_of(const AffineGather& gather) {
-    if (gather.outside == Outside::fill) return math::Fold::none;
-    switch (gather.boundary) {
-        case Boundary::mirror: return math::Fold::mirror;
-        case Boundary::reflect: return math::Fold::reflect;
-        case Boundary::wrap: return math::Fold::wrap;
-        default: return math::Fold::clamp;
+math::GatherFrame frame_of(const AffineGather& gather) {
+    math::GatherFrame frame{};
+    for (int d = 0; d < 3; ++d) {
+        for (int c = 0; c < 4; ++c) frame.out_to_in[d][c] = gather.out_to_in(d, c);
+        frame.first_output[d] = gather.first_output[d];
+        frame.inside[d] = gather.inside[d];
+        frame.margin[d] = gather.margin[d];
     }
+    frame.extend = gather.outside == Outside::extend;
+    switch (gather.boundary) {
+        case Boundary::mirror: frame.fold = math::Fold::mirror; break;
+        case Boundary::reflect: frame.fold = math::Fold::reflect; break;
+        case Boundary::wrap: frame.fold = math::Fold::wrap; break;
+        default: frame.fold = math::Fold::clamp; break;
+    }
+    return frame;
 }
 
 }  // namespace revoxel

@@ -39,7 +39,7 @@ FiniteRange united(const FiniteRange& a, const FiniteRange& b);
 /// How values are stored; with clip global the range is that of `range`.
 math::Storing storing_of(const Plan& plan, const FiniteRange& range);
 
-/// Where a gather's positions beyond the faces go.
-math::Fold fold_of(const AffineGather& gather);
+/// Where a gather's output voxels lie in its input.
+math::GatherFrame frame_of(const AffineGather& gather);
 
 }  // namespace revoxel

@@ -272,4 +272,31 @@ REVOXEL_HD inline bool inside_axis(double c, std::int64_t n) {
     return shifted >= 0.0 && shifted < static_cast<double>(n);
 }
 
+/// Where the output voxels of a gather lie in its input.
+struct GatherFrame {
+    double out_to_in[3][4];
+    std::int64_t first_output[3];  ///< added to output indices
+    std::int64_t inside[3];        ///< extent of the input
+    bool extend;                   ///< positions outside are folded; else they are fill
+    Fold fold;
+    double margin[3];
+};
+
+/// The continuous index of output voxel (i, j, k), folded where the input is extended. False: the voxel is fill.
+REVOXEL_HD inline bool locate(const GatherFrame& frame, std::int64_t i, std::int64_t j, std::int64_t k,
+                              double (&c)[3]) {
+    bool inside = true;
+    for (int d = 0; d < 3; ++d) {
+        c[d] = gather_position(frame.out_to_in[d], static_cast<double>(i + frame.first_output[0]),
+                               static_cast<double>(j + frame.first_output[1]),
+                               static_cast<double>(k + frame.first_output[2]));
+        if (frame.extend) {
+            c[d] = fold_position(frame.fold, c[d], frame.inside[d], frame.margin[d]);
+        } else {
+            inside = inside && inside_axis(c[d], frame.inside[d]);
+        }
+    }
+    return inside;
+}
+
 }  // namespace revoxel::math

@@ -198,7 +198,9 @@ void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std
 void warn_of_narrowing(const ResampleJob& job, const Volume& input, const ValueRange& stored,
                        std::vector<std::string>& warnings) {
     const DType in = job.input.dtype, out = job.output.dtype;
-    if (in == out || !is_integer(out)) return;
+    const LabelRequest& label = job.request.label;
+    const bool other_values = label.argmax || label.fraction || job.request.mask_threshold;
+    if (in == out || !is_integer(out) || other_values) return;
     if (!is_integer(in) && !all_finite(input)) {
         warnings.push_back(
             fmt::format("the input has NaN or infinite values, which {} cannot hold: NaN becomes 0, "

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "pipeline/checks.hpp"
+#include "pipeline/label_value.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel::pipeline {
@@ -31,6 +33,8 @@ PerAxis<Antialias> choose_antialias(const ResampleRequest& request) {
 void check_labels(const ResampleRequest& request) {
     const LabelRequest& label = request.label;
     const int kinds = (label.labels ? 1 : 0) + (label.fraction ? 1 : 0) + (label.argmax ? 1 : 0);
+    if (label.fraction && !std::isfinite(*label.fraction))
+        refuse("a label is a number; expected one for the label fraction");
     if (kinds > 1) refuse("labels, label fraction and argmax exclude each other; give one of them");
     if (label.keep && !label.labels) refuse("keeping labels is for label maps; add labels or leave it out");
     if (label.softmax && !label.argmax) refuse("softmax comes before argmax; add argmax or leave it out");
@@ -54,6 +58,31 @@ void check_request(const ResampleRequest& request) {
         refuse("a fill value and fill by the minimum were both asked for; give one of the two");
     }
     check_labels(request);
+}
+
+void check_request(const ResampleRequest& request, const io::NiftiHeader& input, DType output) {
+    const LabelRequest& label = request.label;
+    if (!label.argmax) return;
+    const std::int64_t classes = input.frames();
+    if (classes < 2) {
+        refuse(fmt::format("{}: argmax needs a volume of scores for each class; found one volume, expected a 4-D file",
+                           request.input));
+    }
+    if (label.softmax && is_integer(input.dtype)) {
+        refuse(
+            fmt::format("{}: softmax needs scores of a floating type; found {}", request.input, name_of(input.dtype)));
+    }
+    if (!label.table.empty() && static_cast<std::int64_t>(label.table.size()) != classes) {
+        refuse(fmt::format("{}: {} channel labels for {} volumes; expected one for each", request.input,
+                           label.table.size(), classes));
+    }
+    for (std::int64_t value : label.table) {
+        if (can_hold(output, value)) continue;
+        refuse(fmt::format("channel label {} does not fit {}; choose a wider dtype", value, name_of(output)));
+    }
+    if (label.table.empty() && !can_hold(output, classes - 1)) {
+        refuse(fmt::format("{} classes do not fit {}; choose a wider dtype", classes, name_of(output)));
+    }
 }
 
 DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input) {

@@ -10,6 +10,9 @@ namespace revoxel::pipeline {
 /// Throws Error(usage) for what contradicts itself whatever the input is: told before a file is opened.
 void check_request(const ResampleRequest& request);
 
+/// Throws Error(usage) for what the input does not allow.
+void check_request(const ResampleRequest& request, const io::NiftiHeader& input, DType output);
+
 /// The stored type of the output. Throws Error(usage) where it cannot be had.
 DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input);
 

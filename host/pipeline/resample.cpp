@@ -75,6 +75,16 @@ void replace_nan(Volume& volume, double stored) {
     });
 }
 
+/// A label that does not fit the output's type would become another one.
+void check_labels_fit(const ResampleJob& job, const ValueRange& stored) {
+    const DType out = job.output.dtype;
+    if (!job.request.label.labels || out == job.input.dtype) return;
+    if (!(stored.min < lowest_value(out)) && !(stored.max > highest_value(out))) return;
+    throw Error(ErrorCode::usage, fmt::format("{}: labels {:g} to {:g} do not fit {} and would become others; choose a "
+                                              "wider dtype",
+                                              job.request.input, stored.min, stored.max, name_of(out)));
+}
+
 /// The plan to run: the fill by the minimum is known only now.
 Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
     Plan plan = job.plan;
@@ -161,6 +171,7 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
         replace_nan(image.volume, (*job.request.nan_fill - image.header.intercept()) / image.header.slope());
     }
     const ValueRange stored = stored_range(image.volume, job.request.threads);
+    check_labels_fit(job, stored);
     result.input_range = scaled_range(stored, image.header.slope(), image.header.intercept());
     result.warnings = value_warnings(job, image.volume, stored);
     if (job.request.fill_minimum && std::isnan(result.input_range.min)) {

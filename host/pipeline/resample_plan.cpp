@@ -114,6 +114,7 @@ ResampleJob plan_resample(const ResampleRequest& original) {
     }
 
     const DType dtype = choose_dtype(request, job.input);
+    check_request(request, job.input, dtype);
     const bool keep_scaling = keeps_scaling(request, job.input, dtype);
     const ResolutionPlan resolution = plan_resolution(request.resolution, job.input);
     job.plan = make_plan(job.input.grid, chosen.grid, plan_options(request, resolution, job.input, dtype));

@@ -33,4 +33,9 @@ inline std::int64_t extended_index(Boundary boundary, std::int64_t j, std::int64
     }
 }
 
+/// Whether positions far outside are brought near by clamping; else by the boundary's symmetry or period.
+inline bool folds_by_clamping(Boundary boundary) {
+    return boundary == Boundary::edge || boundary == Boundary::constant;
+}
+
 }  // namespace revoxel

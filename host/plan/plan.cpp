@@ -7,20 +7,14 @@
 #include <optional>
 
 #include "math/kernels.hpp"
+#include "plan/axis_plan.hpp"
+#include "plan/boundary.hpp"
+#include "plan/check_options.hpp"
 #include "plan/taps.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel {
 namespace {
-
-/// Positions closer than this, in input voxels at the corners of the output grid, are the same (float32 headers).
-constexpr double kSamePosition = 1e-4;
-/// y, x, z: the order in which the passes of every plan run.
-constexpr std::array<int, 3> kPassOrder{1, 0, 2};
-/// Sigma of a Gaussian low-pass in units of what it is made from, squared (docs/conventions.md).
-constexpr double kCardoso = 5.545177444479562;  // 8 ln 2
-constexpr double kAperture = 12.0;
-constexpr double kMirp = 0.402;  // sqrt(-8 ln 0.98)
 
 double last_index(const Grid& grid, int axis) {
     return static_cast<double>(grid.extent[axis] - 1);
@@ -89,82 +83,6 @@ AxisGeometry axis_geometry(const Affine& m, const Grid& input, const Grid& outpu
     return g;
 }
 
-/// The factor by which an axis is low-passed, where k input voxels make one of m output voxels: an aperture of
-/// `aperture` voxels becomes one of k. 1: not at all.
-double low_pass_factor(double k, double aperture, std::int64_t m) {
-    if ((k - 1.0) * static_cast<double>(m) <= kSamePosition) return 1.0;
-    return aperture == 1.0 ? k : std::sqrt(std::max(1.0, 1.0 + k * k - aperture * aperture));
-}
-
-/// One input axis: what the options ask for there.
-struct AxisPlan {
-    AxisFilter filter;
-    Antialias antialias = Antialias::none;  ///< none where nothing is down-sampled; never automatic
-    double step = 1.0;                      ///< input voxels per output voxel, above 0
-    double factor = 1.0;                    ///< of the low-pass
-    double blur = 0.0;
-
-    bool widened() const { return antialias == Antialias::stretch || antialias == Antialias::pillow; }
-};
-
-AxisPlan axis_plan(const Plan& plan, int input_axis, double step, std::int64_t m) {
-    const PlanOptions& options = plan.options;
-    AxisPlan axis;
-    axis.filter = {options.kernel[input_axis], options.shape, options.boundary, plan.compute};
-    axis.step = std::fabs(step);
-    axis.blur = options.blur[input_axis];
-    const Kernel kernel = axis.filter.kernel;
-    Antialias wanted = options.antialias[input_axis];
-    if (wanted == Antialias::automatic) {
-        wanted = kernel == Kernel::nearest || kernel == Kernel::area ? Antialias::none
-                 : options.labels                                    ? Antialias::pillow
-                                                                     : Antialias::stretch;
-    }
-    const double factor = low_pass_factor(axis.step, options.aperture[input_axis], m);
-    if (wanted != Antialias::none && factor > 1.0) {
-        axis.antialias = wanted;
-        axis.factor = factor;
-    }
-    return axis;
-}
-
-/// The Gaussian low-pass on the input grid that the antialias mode names, if it is one.
-std::optional<Rows> gaussian_low_pass(const AxisPlan& axis, std::int64_t n) {
-    const double k = axis.factor;
-    const Boundary boundary = axis.filter.boundary;
-    switch (axis.antialias) {
-        case Antialias::gaussian: return sampled_gaussian_rows(n, boundary, std::sqrt((k * k - 1.0) / kCardoso));
-        case Antialias::aperture: return exact_gaussian_rows(n, boundary, (k * k - 1.0) / kAperture);
-        case Antialias::skimage: return sampled_gaussian_rows(n, boundary, (k - 1.0) / 2.0);
-        case Antialias::mirp: return sampled_gaussian_rows(n, boundary, kMirp * k);
-        default: return std::nullopt;
-    }
-}
-
-/// Rows of one axis at the positions of `g`: the kernel and the low-pass that is made of it, then what filters the
-/// input ahead of it.
-Rows filter_rows(const AxisPlan& axis, const AxisGeometry& g) {
-    const Boundary boundary = axis.filter.boundary;
-    Rows rows;
-    if (axis.antialias == Antialias::area) {
-        rows = area_rows(g, boundary, axis.factor);
-    } else if (axis.filter.kernel == Kernel::area) {
-        rows = area_rows(g, boundary, axis.step);
-    } else if (axis.antialias == Antialias::supersample) {
-        rows = supersample_rows(g, axis.filter, axis.factor);
-    } else {
-        const double stretch = axis.widened() ? axis.factor : 1.0;
-        rows = kernel_rows(g, axis.filter, stretch, axis.antialias != Antialias::pillow);
-    }
-    if (const std::optional<Rows> low_pass = gaussian_low_pass(axis, g.n_in)) {
-        rows = compose(rows, *low_pass, g.n_in, boundary);
-    }
-    if (axis.blur > 0.0) {
-        rows = compose(rows, exact_gaussian_rows(g.n_in, boundary, axis.blur * axis.blur), g.n_in, boundary);
-    }
-    return rows;
-}
-
 bool is_unit_sum(const PlanOptions& options) {
     return options.shape.normalised;
 }
@@ -196,10 +114,6 @@ double extend_margin(const AxisFilter& filter) {
     const int reach = point_kernel(filter.kernel, filter.shape).radius;
     return degree == 0 ? reach + 1.0
                        : static_cast<double>(cardinal_coefficients(degree, filter.compute).size()) + reach;
-}
-
-bool folds_by_clamping(Boundary boundary) {
-    return boundary == Boundary::edge || boundary == Boundary::constant;
 }
 
 /// The pass that input axis i needs ahead of a gather: low-pass, extension by the boundary, B-spline coefficients, or
@@ -309,201 +223,6 @@ void plan_gather(Plan& plan, const Affine& m) {
     plan.covered = options.outside == Outside::extend ? Box3{{0, 0, 0}, plan.output.extent} : gather_cover(plan, m);
 }
 
-/// Input indices [lo, hi) of one axis that rows [lo, hi) of a table read.
-void through_table(const TapTable& taps, std::int64_t& lo, std::int64_t& hi) {
-    std::int64_t first = INT64_MAX, end = INT64_MIN;
-    for (auto o = static_cast<std::size_t>(lo); o < static_cast<std::size_t>(hi); ++o) {
-        if (taps.count[o] == 0) continue;
-        first = std::min(first, taps.first[o]);
-        end = std::max(end, taps.first[o] + taps.count[o]);
-    }
-    const bool beyond = first < 0 || end > taps.n_in;  // a periodic axis: both ends are read
-    lo = end == INT64_MIN || beyond ? 0 : first;
-    hi = end == INT64_MIN ? 0 : beyond ? taps.n_in : end;
-}
-
-Box3 intersection(const Box3& a, const Box3& b) {
-    Box3 box;
-    for (int d = 0; d < 3; ++d) {
-        box.lo[d] = std::max(a.lo[d], b.lo[d]);
-        box.hi[d] = std::min(a.hi[d], b.hi[d]);
-    }
-    return box.empty() ? Box3{} : box;
-}
-
-/// How many voxels from floor(c) a gather reads on input axis i, at most.
-std::int64_t gather_reach(const AffineGather& gather, int i) {
-    const Kernel kernel = gather.kernel[i];
-    const double k = gather.stretch[i];
-    const int radius = point_kernel(kernel, gather.shape, k).radius;
-    return kernel == Kernel::gaussian ? radius + 1 : static_cast<std::int64_t>(std::ceil(radius * k)) + 1;
-}
-
-/// Indices of the gathered array that the output voxels of `box` may read.
-Box3 gather_input(const AffineGather& gather, const Box3& box) {
-    Box3 in;
-    for (int i = 0; i < 3; ++i) {
-        double lo = gather.out_to_in(i, 3), hi = lo;
-        for (int a = 0; a < 3; ++a) {
-            const auto first = static_cast<double>(gather.first_output[a]);
-            const double x = gather.out_to_in(i, a) * (first + static_cast<double>(box.lo[a]));
-            const double y = gather.out_to_in(i, a) * (first + static_cast<double>(box.hi[a] - 1));
-            lo += std::min(x, y);
-            hi += std::max(x, y);
-        }
-        const auto n = static_cast<double>(gather.inside[i]);
-        const double margin = std::max(0.5, gather.margin[i]);
-        const bool folded =
-            gather.outside == Outside::extend && !folds_by_clamping(gather.boundary) && (lo < -0.5 || hi >= n - 0.5);
-        lo = folded ? -0.5 : std::clamp(lo, -margin, n - 1.0 + margin);
-        hi = folded ? n - 0.5 : std::clamp(hi, -margin, n - 1.0 + margin);
-        const std::int64_t reach = gather_reach(gather, i), origin = gather.origin[i];
-        in.lo[i] = std::clamp(static_cast<std::int64_t>(std::floor(lo)) - reach - origin, std::int64_t{0},
-                              gather.extent[i] - 1);
-        in.hi[i] = std::clamp(static_cast<std::int64_t>(std::floor(hi)) + reach + 1 - origin, std::int64_t{1},
-                              gather.extent[i]);
-    }
-    // A label gather extends the input itself: what lies beyond a face is some voxel inside.
-    if (gather.boundary != Boundary::edge && gather.extent == gather.inside) in = {{0, 0, 0}, gather.extent};
-    return in;
-}
-
-/// The output grid of `box`.
-Grid grid_of_box(const Grid& grid, const Box3& box) {
-    Grid part = grid;
-    Vec3 origin;
-    for (int d = 0; d < 3; ++d) {
-        part.extent[d] = box.hi[d] - box.lo[d];
-        origin[d] = static_cast<double>(box.lo[d]);
-    }
-    const Vec3 world = grid.affine * origin;
-    for (int r = 0; r < 3; ++r) part.affine(r, 3) = world[r];
-    return part;
-}
-
-/// A cut gather: the prefilters make only what it reads.
-void crop_gather(Plan& plan, const Box3& box) {
-    auto& gather = std::get<AffineGather>(plan.stages.back());
-    const Box3 needed = gather_input(gather, box);
-    for (int d = 0; d < 3; ++d) gather.first_output[d] += box.lo[d];
-    for (Stage& stage : plan.stages) {
-        auto* pass = std::get_if<AxisPass>(&stage);
-        if (pass == nullptr) continue;
-        const int i = pass->axis;
-        pass->taps = sliced(pass->taps, needed.lo[i], needed.hi[i]);
-        gather.origin[i] += needed.lo[i];
-        gather.extent[i] = pass->taps.n_out;
-        std::vector<double>& norm = gather.norm[i];
-        if (!norm.empty()) norm = {norm.begin() + needed.lo[i], norm.begin() + needed.hi[i]};
-    }
-}
-
-void crop_passes(Plan& plan, const Box3& box) {
-    std::vector<Stage> stages;
-    for (int a : kPassOrder) {
-        const auto found = std::find_if(plan.stages.begin(), plan.stages.end(),
-                                        [a](const Stage& s) { return std::get<AxisPass>(s).axis == a; });
-        const bool whole = box.lo[a] == 0 && box.hi[a] == plan.output.extent[a];
-        if (found != plan.stages.end()) {
-            AxisPass pass = std::get<AxisPass>(*found);
-            pass.taps = sliced(pass.taps, box.lo[a], box.hi[a]);
-            stages.push_back(std::move(pass));
-        } else if (!whole) {
-            stages.push_back(
-                AxisPass{a, AxisPass::Purpose::resample, identity_table(plan.output.extent[a], box.lo[a], box.hi[a])});
-        }
-    }
-    plan.stages = std::move(stages);
-}
-
-[[noreturn]] void refuse(const std::string& message) {
-    throw Error(ErrorCode::usage, message);
-}
-
-void check_shape(const PlanOptions& o) {
-    const bool sinc = is_windowed_sinc(o.kernel[0]) || is_windowed_sinc(o.kernel[1]) || is_windowed_sinc(o.kernel[2]);
-    if (o.shape.radius < 2 || o.shape.radius > 8) {
-        refuse(fmt::format("a kernel radius of {} voxels is not possible; expected 2 to 8", o.shape.radius));
-    }
-    if (!(o.shape.sigma > 0.0) || !(o.shape.alpha > 0.0) || !(o.shape.sigma * o.shape.alpha < 1000.0)) {
-        refuse(
-            fmt::format("a Gaussian of sigma {:g} voxels cut at {:g} sigma is not possible; expected numbers above 0",
-                        o.shape.sigma, o.shape.alpha));
-    }
-    if (o.shape.normalised) return;
-    if (!sinc)
-        refuse("unnormalised weights are for the sinc kernels only; choose one (sinc-hamming, say) or leave it out");
-    if (o.boundary == Boundary::renormalise) refuse("unnormalised weights contradict boundary renormalise; choose one");
-    if (o.nan_aware)
-        refuse("unnormalised weights contradict NaN-aware ones, which are divided by their sum; choose one");
-    if (o.boundary == Boundary::constant || o.outside == Outside::extend) {
-        refuse(
-            "unnormalised weights do not keep a constant outside; choose boundary edge, mirror, reflect or wrap, and "
-            "fill "
-            "outside");
-    }
-}
-
-void check_low_pass(const PlanOptions& o, int i) {
-    const Kernel kernel = o.kernel[i];
-    const Antialias antialias = o.antialias[i];
-    if (kernel == Kernel::nearest && (antialias == Antialias::stretch || antialias == Antialias::pillow)) {
-        refuse(
-            "kernel nearest picks one voxel and cannot be widened against aliasing; choose linear, or antialias none");
-    }
-    if (kernel == Kernel::area && antialias != Antialias::automatic) {
-        refuse(
-            fmt::format("kernel area is a low-pass itself and does not go with antialias {}; leave one of the two out",
-                        name_of(antialias)));
-    }
-    if (!(o.blur[i] >= 0.0) || !(o.blur[i] < 1e4)) {
-        refuse(fmt::format("a blur of {:g} voxels is not possible; expected 0 or more", o.blur[i]));
-    }
-    if (!(o.aperture[i] > 0.0) || !std::isfinite(o.aperture[i])) {
-        refuse(fmt::format("an aperture of {:g} voxels is not possible; expected a number above 0", o.aperture[i]));
-    }
-}
-
-void check_labels(const PlanOptions& o) {
-    for (int i = 0; i < 3; ++i) {
-        const Kernel kernel = o.kernel[i];
-        if (kernel != Kernel::nearest && kernel != Kernel::linear && kernel != Kernel::area &&
-            kernel != Kernel::gaussian) {
-            refuse(
-                fmt::format("labels cannot be interpolated with kernel {}: its negative weights have no meaning for "
-                            "votes; choose linear, nearest, area or gaussian",
-                            name_of(kernel)));
-        }
-        if (o.antialias[i] != Antialias::automatic && o.antialias[i] != Antialias::none) {
-            refuse(
-                fmt::format("labels do not go with antialias {}: they are voted on, not averaged; leave it out (the "
-                            "vote covers the output voxel where labels are down-sampled)",
-                            name_of(o.antialias[i])));
-        }
-        if (o.blur[i] != 0.0) refuse("labels cannot be blurred; leave the target resolution out");
-    }
-    if (o.boundary == Boundary::constant) refuse("labels do not go with boundary constant; choose edge");
-    if (o.clip != Clip::none) refuse("labels do not go with clipping: votes never leave the labels; leave it out");
-    if (o.nan_aware) refuse("labels do not go with NaN-aware weights; leave it out");
-    if (o.threshold) refuse("a threshold does not go with labels as they are; ask for the fraction of a label");
-    if (o.output_slope != 1.0 || o.output_intercept != 0.0) {
-        refuse("labels are moved, not scaled; keep the stored type or one of the same kind");
-    }
-}
-
-void check_options(const PlanOptions& o) {
-    check_shape(o);
-    for (int i = 0; i < 3; ++i) check_low_pass(o, i);
-    if (o.labels) check_labels(o);
-    if (o.outside == Outside::extend && o.boundary == Boundary::renormalise) {
-        refuse("boundary renormalise has nothing to extend the input with; choose another boundary, or fill outside");
-    }
-    if (!std::isfinite(o.output_slope) || !std::isfinite(o.output_intercept)) {
-        refuse("the output scaling is not finite; expected a finite slope and intercept");
-    }
-    if (o.threshold && std::isnan(*o.threshold)) refuse("a threshold of NaN is not possible; expected a number");
-}
-
 }  // namespace
 
 Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options) {
@@ -545,48 +264,6 @@ bool Plan::is_copy() const {
         const auto& gather = std::get<AffineGather>(stage);
         return gather.kernel == PerAxis<Kernel>(Kernel::nearest) && gather.outside == Outside::fill;
     });
-}
-
-Plan Plan::cropped(const Box3& box) const {
-    for (int d = 0; d < 3; ++d) {
-        if (box.lo[d] < 0 || box.hi[d] > output.extent[d] || box.hi[d] <= box.lo[d]) {
-            throw Error(ErrorCode::usage, "a plan can be cut to a box inside its output only; expected indices inside");
-        }
-    }
-    Plan part = *this;
-    if (separable) {
-        crop_passes(part, box);
-    } else {
-        crop_gather(part, box);
-    }
-    part.output = grid_of_box(output, box);
-    for (int d = 0; d < 3; ++d) {
-        if (separable) part.axes[d].first_output += box.lo[d];
-        part.covered.lo[d] = std::clamp(covered.lo[d] - box.lo[d], std::int64_t{0}, part.output.extent[d]);
-        part.covered.hi[d] = std::clamp(covered.hi[d] - box.lo[d], std::int64_t{0}, part.output.extent[d]);
-    }
-    if (part.covered.empty()) part.covered = Box3{};
-    return part;
-}
-
-Box3 Plan::input_box(const Box3& box) const {
-    Box3 in = intersection(box, covered);
-    if (in.empty()) return {};
-    for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
-        if (const auto* gather = std::get_if<AffineGather>(&*stage)) {
-            in = gather_input(*gather, in);
-        } else {
-            const auto& pass = std::get<AxisPass>(*stage);
-            through_table(pass.taps, in.lo[pass.axis], in.hi[pass.axis]);
-        }
-    }
-    if (!separable) return in;
-    Box3 permuted;
-    for (int a = 0; a < 3; ++a) {
-        permuted.lo[input_axis[a]] = in.lo[a];
-        permuted.hi[input_axis[a]] = in.hi[a];
-    }
-    return permuted;
 }
 
 }  // namespace revoxel
