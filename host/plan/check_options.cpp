@@ -19,9 +19,12 @@ void check_shape(const PlanOptions& o) {
     if (o.shape.radius < 2 || o.shape.radius > 8) {
         refuse(fmt::format("a kernel radius of {} voxels is not possible; expected 2 to 8", o.shape.radius));
     }
-    if (!(o.shape.sigma > 0.0) || !(o.shape.alpha > 0.0) || !(o.shape.sigma * o.shape.alpha < 1000.0)) {
+    const double reach = o.shape.sigma * o.shape.alpha;
+    if (!(o.shape.sigma >= 1e-3) || !(reach >= 1e-3) || !(reach < 1000.0)) {
         refuse(
-            fmt::format("a Gaussian of sigma {:g} voxels cut at {:g} sigma is not possible; expected numbers above 0",
+            fmt::format("a Gaussian of sigma {:g} voxels cut at {:g} sigma is not possible; expected a sigma from "
+                        "0.001 and a reach from "
+                        "0.001 to 1000 voxels",
                         o.shape.sigma, o.shape.alpha));
     }
     if (o.shape.normalised) return;

@@ -6,6 +6,7 @@
 
 #include "math/kernels.hpp"
 #include "plan/boundary.hpp"
+#include "revoxel/error.hpp"
 
 namespace revoxel {
 namespace {
@@ -389,6 +390,9 @@ TapTable make_table(const Rows& rows, std::int64_t n_in, ComputeType compute, Bo
     bool biased = false;
     for (std::size_t o = 0; o < rows.size(); ++o) {
         if (rows[o].empty()) continue;
+        if (!std::isfinite(sum_of(rows[o]))) {
+            throw Error(ErrorCode::usage, "the weights of this kernel and low-pass have no finite sum; choose others");
+        }
         std::vector<double> weight = rows[o].weight;
         const bool shared = rows[o].outside != 0.0;
         if (shared) weight.push_back(rows[o].outside);

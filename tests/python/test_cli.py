@@ -76,7 +76,7 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "area", "--antialias", "gaussian"], "low-pass itself"),
     (["resample", CT, "{out}", "--spacing", "1", "--unnormalised"], "sinc"),
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "sinc-welch", "--radius", "9"], "--radius"),
-    (["resample", CT, "{out}", "--spacing", "1", "--interp", "gaussian", "--sigma", "-1"], "above 0"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "gaussian", "--sigma", "-1"], "0.001"),
     (["resample", CT, "{out}", "--spacing", "1", "--boundary", "renormalise", "--outside", "extend"], "nothing to extend"),
     (["resample", CT, "{out}", "--spacing", "1", "--preset", "spm"], "ibsi, simpleitk"),
     (["resample", CT, "{out}", "--spacing", "1", "--clip", "soft"], "none, local, global"),

@@ -227,6 +227,7 @@ TEST(Errors, UsageAndInput) {
     EXPECT_TRUE(refused([](PlanOptions& o) { o.output_slope = std::numeric_limits<double>::infinity(); }));
     EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.radius = 9; }));
     EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.sigma = 0; }));
+    EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.sigma = 1e-300; })) << "its window can hold no voxel";
     EXPECT_TRUE(refused([](PlanOptions& o) { o.shape.normalised = false; })) << "linear has nothing to leave out";
     EXPECT_TRUE(refused([](PlanOptions& o) { o.blur = {0, -1, 0}; }));
     EXPECT_TRUE(refused([](PlanOptions& o) { o.aperture = {1, 0, 1}; }));
