@@ -68,7 +68,9 @@ std::string antialias_text(const Plan& plan) {
     const bool widened = mode.uniform() && (mode[0] == Antialias::automatic || mode[0] == Antialias::stretch);
     const bool coarser = std::any_of(plan.axes.begin(), plan.axes.end(),
                                      [](const AxisSummary& axis) { return std::fabs(axis.step) > 1.0 + 1e-3; });
-    const char* what = !any && coarser       ? "an axis is down-sampled without a low-pass"
+    const bool blurred = plan.options.blur != Vec3{0, 0, 0};
+    const char* what = !any && blurred       ? "the blur to the target resolution is the low-pass"
+                       : !any && coarser     ? "an axis is down-sampled without a low-pass"
                        : !any                ? "nothing to do"
                        : plan.options.labels ? "the vote covers the output voxel"
                        : widened             ? "the kernel is stretched"

@@ -44,6 +44,18 @@ void check_labels(const ResampleRequest& request) {
             "a mask threshold does not go with labels or argmax, whose result is a label map; ask for a label "
             "fraction");
     }
+    if (label.fraction && std::fabs(*label.fraction) > 0x1p53) {
+        refuse(
+            "a label fraction beyond 2^53 cannot be told from its neighbours; expected a label up to 9007199254740992");
+    }
+    if (request.mask_threshold &&
+        (request.fill_minimum || (request.fill && *request.fill != 0.0 && *request.fill != 1.0))) {
+        refuse("a mask holds 0 and 1 only; expected a fill of 0 or 1");
+    }
+    if (label.argmax && request.fill_minimum) refuse("the smallest score is no label; give argmax a fill that is one");
+    if ((label.labels || label.argmax) && request.resolution.slice_thickness_mm) {
+        refuse("a slice thickness is for low-passes of numbers and does not go with labels; leave it out");
+    }
     if (label.argmax && request.rounding) refuse("argmax makes labels, which are not rounded; leave the rounding out");
     if (makes_numbers(label)) return;
     if (request.resolution.target_fwhm_mm && label.labels)
@@ -79,6 +91,11 @@ void check_request(const ResampleRequest& request, const io::NiftiHeader& input,
     for (std::int64_t value : label.table) {
         if (can_hold(output, value)) continue;
         refuse(fmt::format("channel label {} does not fit {}; choose a wider dtype", value, name_of(output)));
+    }
+    const double fill = request.fill.value_or(0.0);
+    if (!(std::fabs(fill) < 0x1p53) || fill != std::rint(fill) || !can_hold(output, static_cast<std::int64_t>(fill))) {
+        refuse(fmt::format("fill {:g} is no label that {} can hold; give argmax a fill that is one", fill,
+                           name_of(output)));
     }
     if (label.table.empty() && !can_hold(output, classes - 1)) {
         refuse(fmt::format("{} classes do not fit {}; choose a wider dtype", classes, name_of(output)));
@@ -157,8 +174,8 @@ PlanOptions plan_options(const ResampleRequest& request, const ResolutionPlan& r
     if (request.label.fraction || request.label.argmax) {
         options.fill = fill;
         options.boundary_value = request.label.fraction ? fill : 0.0;  // a fill label is no score
-        // The largest score is the largest scaled one, also where the slope is negative.
-        if (request.label.argmax) options.output_slope = input.slope();
+        // The largest score is the largest scaled one, also where the slope is negative. Softmax has scaled them.
+        if (request.label.argmax && !request.label.softmax) options.output_slope = input.slope();
         return options;
     }
     options.boundary_value = (fill - input.intercept()) / input.slope();

@@ -105,6 +105,8 @@ void set_kernel(ResampleRequest& request, const Preset& preset, const io::NiftiH
     const bool spline = is_spline(kernel[0]) || is_spline(kernel[1]) || is_spline(kernel[2]);
     if (!request.boundary && !request.label.labels) {
         request.boundary = spline ? preset.spline_boundary : preset.boundary;
+        const bool unnormalised = request.shape && !request.shape->normalised;
+        if (unnormalised && request.boundary == Boundary::constant) request.boundary = Boundary::edge;
     }
     if (request.antialias) return;
     PerAxis<Antialias> antialias(request.label.labels ? Antialias::none : preset.antialias);
@@ -134,7 +136,9 @@ ResampleRequest pipeline::with_preset(const ResampleRequest& original, const io:
     if (!request.outside) {
         // What a label map's constant boundary would be: votes know no such boundary, and nearest needs none.
         const bool ends = label.labels && preset.boundary == Boundary::constant;
-        request.outside = ends ? Outside::fill : preset.outside;
+        const bool unnormalised = request.shape && !request.shape->normalised;
+        const bool stays = ends || unnormalised || request.boundary == Boundary::renormalise;
+        request.outside = stays ? Outside::fill : preset.outside;
     }
     if (label.labels || label.argmax) return request;
     const bool copies = *request.kernel == PerAxis<Kernel>(Kernel::nearest);

@@ -91,6 +91,11 @@ Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
     if (job.request.fill_minimum) {
         const double smallest = std::isnan(input_range.min) ? 0.0 : input_range.min;
         plan.options.fill = stored_fill(smallest, job.output.dtype, job.output.slope(), job.output.intercept()).stored;
+        // A constant boundary holds the fill, too.
+        plan.options.boundary_value = (smallest - job.input.intercept()) / job.input.slope();
+        for (Stage& stage : plan.stages) {
+            if (auto* pass = std::get_if<AxisPass>(&stage)) pass->taps.outside_value = plan.options.boundary_value;
+        }
     }
     return plan;
 }
@@ -101,11 +106,28 @@ ExecutorOptions executor_options(const ResampleJob& job) {
     return options;
 }
 
+/// Stored scores as the scaled ones that they stand for.
+void scale_in_place(Volume& scores, double slope, double intercept) {
+    if (slope == 1.0 && intercept == 0.0) return;
+    dispatch(scores.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (std::is_floating_point_v<T>) {
+            T* values = reinterpret_cast<T*>(scores.data());
+            const std::int64_t count = scores.size_bytes() / static_cast<std::int64_t>(sizeof(T));
+            std::transform(values, values + count, values,
+                           [&](T v) { return static_cast<T>(std::fma(static_cast<double>(v), slope, intercept)); });
+        }
+    });
+}
+
 /// All volumes at once: the class of the largest score.
 void run_argmax(const Plan& plan, const ResampleJob& job, const ResampleObserver& observer, Volume& scores,
                 Volume& output, ResampleResult& result) {
     Stopwatch watch;
-    if (job.request.label.softmax) softmax_in_place(scores, job.request.threads);
+    if (job.request.label.softmax) {
+        scale_in_place(scores, job.input.slope(), job.input.intercept());
+        softmax_in_place(scores, job.request.threads);
+    }
     result.prepare_s = watch.lap();
     ExecutorOptions options = executor_options(job);
     options.progress = progress_of(observer, Phase::resample);
@@ -187,6 +209,10 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     } else if (label.fraction) {
         const Volume share = indicator({&image.volume, image.header.slope(), image.header.intercept()}, *label.fraction,
                                        job.request.threads);
+        if (stored_range(share, job.request.threads).max == 0.0) {
+            result.warnings.push_back(
+                fmt::format("no voxel holds label {:g}; its share is 0 everywhere", *label.fraction));
+        }
         run_all(plan, job, observer, share, output, result);
     } else {
         run_all(plan, job, observer, image.volume, output, result);

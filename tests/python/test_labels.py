@@ -532,6 +532,32 @@ def test_argmax_is_of_scaled_scores(resample, tmp_path):
     assert np.array_equal(scaled(out)[clear], np.argmax(channels, axis=0)[clear])
 
 
+def test_softmax_is_of_scaled_scores(resample, tmp_path):
+    """A negative slope turns the order round, and any slope is a temperature."""
+    scores = scores_of(4)
+    plain = save_scores(tmp_path / "plain.nii", scores * np.float32(-2) + np.float32(5))
+    data = np.ascontiguousarray(np.moveaxis(scores, 0, -1))
+    slope = save(tmp_path / "slope.nii", data, np.diag([2, 2, 3, 1]), slope=-2.0, inter=5.0)
+    out = [
+        stored(resample(source, tmp_path / f"{n}.nii", "--spacing", 1.7, "--argmax", "--softmax"))
+        for n, source in enumerate((plain, slope))
+    ]
+    assert (out[0] == out[1]).mean() > 0.999  # the last bit of a scaled float32 may differ
+    assert len(np.unique(out[0])) == 4
+
+
+def test_an_absent_label_is_named(revoxel, tmp_path):
+    report = run_json(revoxel, CT_LABELS, tmp_path / "out.nii", "--spacing", 4, "--label-fraction", 9999)
+    assert len(report["warnings"]) == 1 and "9999" in report["warnings"][0]
+
+
+def test_fill_of_argmax_is_a_label(revoxel, tmp_path):
+    source = save_scores(tmp_path / "in.nii", scores_of(3))
+    for fill in ("min", "-1", "0.5"):
+        done = revoxel("resample", source, tmp_path / "out.nii", "--spacing", 2, "--argmax", "--fill", fill)
+        assert done.returncode == 2 and "label" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 def test_argmax_does_not_warn(dtype, revoxel, tmp_path):
     """Scores below 0 are no values that the type of the labels would have to hold."""

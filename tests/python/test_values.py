@@ -284,3 +284,14 @@ def test_gzip_changes_nothing(shared_data, resample, tmp_path):
     plain = resample(source, tmp_path / "out.nii", "--spacing", 2).read_bytes()
     assert gzip.decompress(resample(source, tmp_path / "out.nii.gz", "--spacing", 2).read_bytes()) == plain
     assert struct.unpack("<i", plain[:4]) == (348,)
+
+
+def test_constant_boundary_holds_the_smallest_value_as_fill(resample, tmp_path):
+    """--fill min is known only when the voxels have been read, and belongs to the boundary as well."""
+    data = np.random.default_rng(4).normal(100, 10, (9, 8, 7)).astype(np.float32)
+    data[4, 4, 4] = -500
+    source = save(tmp_path / "in.nii", data, np.eye(4))
+    options = ["--spacing", 0.7, "--grid-policy", "first", "--outside", "extend", "--boundary", "constant", "--fill"]
+    smallest = stored(resample(source, tmp_path / "min.nii", *options, "min"))
+    given = stored(resample(source, tmp_path / "given.nii", *options, -500))
+    assert np.array_equal(smallest, given)
