@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "plan/kernels.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel {
@@ -88,10 +89,6 @@ std::optional<int> nnunet_axis(const ResampleRequest& request, const io::NiftiHe
     return thick_axis(t);
 }
 
-bool is_spline(Kernel kernel) {
-    return kernel >= Kernel::bspline2 && kernel <= Kernel::bspline5;
-}
-
 void set_kernel(ResampleRequest& request, const Preset& preset, const io::NiftiHeader& input) {
     if (!request.kernel) {
         PerAxis<Kernel> kernel(request.label.labels ? preset.labels : preset.image);
@@ -102,7 +99,7 @@ void set_kernel(ResampleRequest& request, const Preset& preset, const io::NiftiH
         request.kernel = kernel;
     }
     const PerAxis<Kernel>& kernel = *request.kernel;
-    const bool spline = is_spline(kernel[0]) || is_spline(kernel[1]) || is_spline(kernel[2]);
+    const bool spline = bspline_degree(kernel[0]) + bspline_degree(kernel[1]) + bspline_degree(kernel[2]) > 0;
     if (!request.boundary && !request.label.labels) {
         request.boundary = spline ? preset.spline_boundary : preset.boundary;
         const bool unnormalised = request.shape && !request.shape->normalised;
