@@ -10,12 +10,6 @@
 namespace revoxel {
 namespace {
 
-Extent permuted_extent(const Plan& plan) {
-    Extent extent;
-    for (int a = 0; a < 3; ++a) extent[a] = plan.input.extent[plan.input_axis[a]];
-    return extent;
-}
-
 template <typename C>
 constexpr DType dtype_of() {
     return sizeof(C) == 4 ? DType::float32 : DType::float64;
@@ -44,14 +38,12 @@ public:
             }
         }
         if (!gather_) {
-            march_.emplace(permuted_extent(plan_), plan_.output.extent, passes, plan_.covered, plan_.options.fill,
-                           pool_.size());
+            march_.emplace(plan_.output.extent, passes, plan_.covered, plan_.options.fill, pool_.size());
             return;
         }
         if (!passes.empty()) {
             filtered_.resize(static_cast<std::size_t>(gather_->extent[0] * gather_->extent[1] * gather_->extent[2]));
-            march_.emplace(plan_.input.extent, gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0,
-                           pool_.size());
+            march_.emplace(gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0, pool_.size());
         }
         for (std::size_t d = 0; d < 3; ++d) norm_[d].assign(gather_->norm[d].begin(), gather_->norm[d].end());
         const Box3& box = plan_.covered;

@@ -9,53 +9,10 @@
 #define REVOXEL_STRING_(x) #x
 #define REVOXEL_STRING(x) REVOXEL_STRING_(x)
 
+#include "executors/cpu_rows.hpp"
+
 namespace revoxel::REVOXEL_ISA {
 namespace {
-
-/// Outputs whose sums are kept in the first-level cache while the taps go by.
-constexpr std::int64_t kBlock = 512;
-
-template <typename C>
-void weighted_sum(C* __restrict out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n) {
-    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
-        const std::int64_t end = begin + kBlock < n ? begin + kBlock : n;
-        const C* __restrict first = rows[0];
-        for (std::int64_t i = begin; i < end; ++i) out[i] = weight[0] * first[i];
-        for (std::int32_t t = 1; t < count; ++t) {
-            const C* __restrict row = rows[t];
-            const C w = weight[t];
-            for (std::int64_t i = begin; i < end; ++i) out[i] = std::fma(w, row[i], out[i]);
-        }
-    }
-}
-
-template <typename C>
-void filter(C* __restrict out, const C* __restrict row, const TransposedTaps<C>& taps) {
-    for (std::int64_t begin = 0; begin < taps.n; begin += kBlock) {
-        const std::int64_t end = begin + kBlock < taps.n ? begin + kBlock : taps.n;
-        std::int32_t fewest = taps.most;
-        for (std::int64_t o = begin; o < end; ++o) fewest = taps.count[o] < fewest ? taps.count[o] : fewest;
-        for (std::int64_t o = begin; o < end; ++o) {
-            const C product = taps.weight[o] * row[taps.index[o]];
-            out[o] = taps.count[o] > 0 ? product : C(0);
-        }
-        for (std::int32_t t = 1; t < taps.most; ++t) {
-            const C* __restrict weight = taps.weight + t * taps.n;
-            const std::int32_t* __restrict index = taps.index + t * taps.n;
-            if (t < fewest) {
-                for (std::int64_t o = begin; o < end; ++o) out[o] = std::fma(weight[o], row[index[o]], out[o]);
-                continue;
-            }
-            const std::int32_t* __restrict count = taps.count;
-            for (std::int64_t o = begin; o < end; ++o) {
-                const C sum = std::fma(weight[o], row[index[o]], out[o]);
-                out[o] = t < count[o] ? sum : out[o];
-            }
-        }
-        if (taps.bias == nullptr) continue;
-        for (std::int64_t o = begin; o < end; ++o) out[o] += taps.bias[o];
-    }
-}
 
 template <typename C, typename T>
 void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t n) {
@@ -78,6 +35,35 @@ void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t 
     } else {
         for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);
     }
+}
+
+void stream(void* to, const void* from, std::int64_t bytes) {
+    auto* out = static_cast<unsigned char*>(to);
+    const auto* in = static_cast<const unsigned char*>(from);
+#if defined(__AVX2__)
+    constexpr std::int64_t kLine = 64;  // whole lines, or the memory has to be read first
+    const std::int64_t past = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(out) % kLine);
+    const std::int64_t head = past == 0 ? 0 : kLine - past;
+    if (bytes >= head + kLine) {
+        __builtin_memcpy(out, in, static_cast<std::size_t>(head));
+        std::int64_t at = head;
+        for (; at + kLine <= bytes; at += kLine) {
+            const auto* piece = reinterpret_cast<const __m256i*>(in + at);
+            auto* line = reinterpret_cast<__m256i*>(out + at);
+#if defined(__AVX512F__)
+            _mm512_stream_si512(reinterpret_cast<__m512i*>(line), _mm512_loadu_si512(piece));
+#else
+            _mm256_stream_si256(line, _mm256_loadu_si256(piece));
+            _mm256_stream_si256(line + 1, _mm256_loadu_si256(piece + 1));
+#endif
+        }
+        out += at;
+        in += at;
+        bytes -= at;
+        _mm_sfence();
+    }
+#endif
+    __builtin_memcpy(out, in, static_cast<std::size_t>(bytes));
 }
 
 inline std::int64_t clamped(std::int64_t i, std::int64_t n) {
@@ -152,6 +138,7 @@ template <typename C>
 constexpr CpuKernels<C> kKernels = {
     REVOXEL_STRING(REVOXEL_ISA),
     kDescription,
+    kBlockTaps<C>,
     weighted_sum<C>,
     filter<C>,
     {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
@@ -159,6 +146,7 @@ constexpr CpuKernels<C> kKernels = {
     {store<C, std::int8_t>, store<C, std::uint8_t>, store<C, std::int16_t>, store<C, std::uint16_t>,
      store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>, store<C, float>,
      store<C, double>},
+    stream,
     {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,
      gather<C, std::int32_t>, gather<C, std::uint32_t>, gather<C, std::int64_t>, gather<C, std::uint64_t>,
      gather<C, float>, gather<C, double>},

@@ -1,0 +1,206 @@
+// Vectors of the instruction set that the including file is compiled for. For cpu_kernels.cpp and what it includes
+// only: everything stands in a namespace of the instruction set and is always inlined.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#if defined(__AVX2__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own undefined vectors
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#endif
+
+#define REVOXEL_INLINE inline __attribute__((always_inline))
+
+namespace revoxel::REVOXEL_ISA {
+namespace {
+
+/// kLanes computed values. load() and store() take aligned addresses, load_any() any. transpose() exchanges rows and
+/// columns of kLanes vectors.
+template <typename C>
+struct Vector;
+
+#if defined(__AVX512F__)
+
+template <>
+struct Vector<float> {
+    static constexpr int kLanes = 16;
+    __m512 v;
+    static REVOXEL_INLINE Vector load(const float* p) { return {_mm512_load_ps(p)}; }
+    static REVOXEL_INLINE Vector load_any(const float* p) { return {_mm512_loadu_ps(p)}; }
+    static REVOXEL_INLINE Vector all(float x) { return {_mm512_set1_ps(x)}; }
+    REVOXEL_INLINE void store(float* p) const { _mm512_store_ps(p, v); }
+    REVOXEL_INLINE void store_any(float* p) const { _mm512_storeu_ps(p, v); }
+    REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm512_mul_ps(v, o.v)}; }
+    REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm512_add_ps(v, o.v)}; }
+    /// a * b + c with one rounding.
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+    static REVOXEL_INLINE void transpose(Vector (&r)[16]) {
+        __m512 t[16];
+        for (int i = 0; i < 16; i += 2) {
+            t[i] = _mm512_unpacklo_ps(r[i].v, r[i + 1].v);
+            t[i + 1] = _mm512_unpackhi_ps(r[i].v, r[i + 1].v);
+        }
+        __m512d u[16];
+        for (int i = 0; i < 16; i += 4) {
+            u[i] = _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2]));
+            u[i + 1] = _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2]));
+            u[i + 2] = _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3]));
+            u[i + 3] = _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3]));
+        }
+        // u[4 g + c] holds, in quarter q, column 4 q + c of rows 4 g to 4 g + 3.
+        for (int c = 0; c < 4; ++c) {
+            const __m512 a = _mm512_castpd_ps(u[c]), b = _mm512_castpd_ps(u[4 + c]);
+            const __m512 d = _mm512_castpd_ps(u[8 + c]), e = _mm512_castpd_ps(u[12 + c]);
+            const __m512 ab_low = _mm512_shuffle_f32x4(a, b, 0x44), ab_high = _mm512_shuffle_f32x4(a, b, 0xee);
+            const __m512 de_low = _mm512_shuffle_f32x4(d, e, 0x44), de_high = _mm512_shuffle_f32x4(d, e, 0xee);
+            r[c].v = _mm512_shuffle_f32x4(ab_low, de_low, 0x88);
+            r[4 + c].v = _mm512_shuffle_f32x4(ab_low, de_low, 0xdd);
+            r[8 + c].v = _mm512_shuffle_f32x4(ab_high, de_high, 0x88);
+            r[12 + c].v = _mm512_shuffle_f32x4(ab_high, de_high, 0xdd);
+        }
+    }
+};
+
+template <>
+struct Vector<double> {
+    static constexpr int kLanes = 8;
+    __m512d v;
+    static REVOXEL_INLINE Vector load(const double* p) { return {_mm512_load_pd(p)}; }
+    static REVOXEL_INLINE Vector load_any(const double* p) { return {_mm512_loadu_pd(p)}; }
+    static REVOXEL_INLINE Vector all(double x) { return {_mm512_set1_pd(x)}; }
+    REVOXEL_INLINE void store(double* p) const { _mm512_store_pd(p, v); }
+    REVOXEL_INLINE void store_any(double* p) const { _mm512_storeu_pd(p, v); }
+    REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm512_mul_pd(v, o.v)}; }
+    REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm512_add_pd(v, o.v)}; }
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
+    static REVOXEL_INLINE void transpose(Vector (&r)[8]) {
+        __m512d t[8];
+        for (int i = 0; i < 8; i += 2) {
+            t[i] = _mm512_unpacklo_pd(r[i].v, r[i + 1].v);
+            t[i + 1] = _mm512_unpackhi_pd(r[i].v, r[i + 1].v);
+        }
+        // t[2 g + c] holds, in quarter q, column 2 q + c of rows 2 g and 2 g + 1.
+        for (int c = 0; c < 2; ++c) {
+            const __m512d ab_low = _mm512_shuffle_f64x2(t[c], t[2 + c], 0x44);
+            const __m512d ab_high = _mm512_shuffle_f64x2(t[c], t[2 + c], 0xee);
+            const __m512d de_low = _mm512_shuffle_f64x2(t[4 + c], t[6 + c], 0x44);
+            const __m512d de_high = _mm512_shuffle_f64x2(t[4 + c], t[6 + c], 0xee);
+            r[c].v = _mm512_shuffle_f64x2(ab_low, de_low, 0x88);
+            r[2 + c].v = _mm512_shuffle_f64x2(ab_low, de_low, 0xdd);
+            r[4 + c].v = _mm512_shuffle_f64x2(ab_high, de_high, 0x88);
+            r[6 + c].v = _mm512_shuffle_f64x2(ab_high, de_high, 0xdd);
+        }
+    }
+};
+
+#elif defined(__AVX2__)
+
+template <>
+struct Vector<float> {
+    static constexpr int kLanes = 8;
+    __m256 v;
+    static REVOXEL_INLINE Vector load(const float* p) { return {_mm256_load_ps(p)}; }
+    static REVOXEL_INLINE Vector load_any(const float* p) { return {_mm256_loadu_ps(p)}; }
+    static REVOXEL_INLINE Vector all(float x) { return {_mm256_set1_ps(x)}; }
+    REVOXEL_INLINE void store(float* p) const { _mm256_store_ps(p, v); }
+    REVOXEL_INLINE void store_any(float* p) const { _mm256_storeu_ps(p, v); }
+    REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm256_mul_ps(v, o.v)}; }
+    REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm256_add_ps(v, o.v)}; }
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+    static REVOXEL_INLINE void transpose(Vector (&r)[8]) {
+        __m256 t[8], u[8];
+        for (int i = 0; i < 8; i += 2) {
+            t[i] = _mm256_unpacklo_ps(r[i].v, r[i + 1].v);
+            t[i + 1] = _mm256_unpackhi_ps(r[i].v, r[i + 1].v);
+        }
+        for (int i = 0; i < 8; i += 4) {
+            u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+            u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+            u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+            u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+        }
+        for (int c = 0; c < 4; ++c) {
+            r[c].v = _mm256_permute2f128_ps(u[c], u[4 + c], 0x20);
+            r[4 + c].v = _mm256_permute2f128_ps(u[c], u[4 + c], 0x31);
+        }
+    }
+};
+
+template <>
+struct Vector<double> {
+    static constexpr int kLanes = 4;
+    __m256d v;
+    static REVOXEL_INLINE Vector load(const double* p) { return {_mm256_load_pd(p)}; }
+    static REVOXEL_INLINE Vector load_any(const double* p) { return {_mm256_loadu_pd(p)}; }
+    static REVOXEL_INLINE Vector all(double x) { return {_mm256_set1_pd(x)}; }
+    REVOXEL_INLINE void store(double* p) const { _mm256_store_pd(p, v); }
+    REVOXEL_INLINE void store_any(double* p) const { _mm256_storeu_pd(p, v); }
+    REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm256_mul_pd(v, o.v)}; }
+    REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm256_add_pd(v, o.v)}; }
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
+    static REVOXEL_INLINE void transpose(Vector (&r)[4]) {
+        const __m256d a = _mm256_unpacklo_pd(r[0].v, r[1].v), b = _mm256_unpackhi_pd(r[0].v, r[1].v);
+        const __m256d c = _mm256_unpacklo_pd(r[2].v, r[3].v), d = _mm256_unpackhi_pd(r[2].v, r[3].v);
+        r[0].v = _mm256_permute2f128_pd(a, c, 0x20);
+        r[1].v = _mm256_permute2f128_pd(b, d, 0x20);
+        r[2].v = _mm256_permute2f128_pd(a, c, 0x31);
+        r[3].v = _mm256_permute2f128_pd(b, d, 0x31);
+    }
+};
+
+#else
+
+/// 16 bytes of plain loops, which a compiler turns into what the machine has (NEON, say).
+template <typename C>
+struct Vector {
+    static constexpr int kLanes = 16 / static_cast<int>(sizeof(C));
+    C v[kLanes];
+    static REVOXEL_INLINE Vector load(const C* p) {
+        Vector r;
+        for (int i = 0; i < kLanes; ++i) r.v[i] = p[i];
+        return r;
+    }
+    static REVOXEL_INLINE Vector load_any(const C* p) { return load(p); }
+    static REVOXEL_INLINE Vector all(C x) {
+        Vector r;
+        for (int i = 0; i < kLanes; ++i) r.v[i] = x;
+        return r;
+    }
+    REVOXEL_INLINE void store(C* p) const {
+        for (int i = 0; i < kLanes; ++i) p[i] = v[i];
+    }
+    REVOXEL_INLINE void store_any(C* p) const { store(p); }
+    REVOXEL_INLINE Vector operator*(Vector o) const {
+        for (int i = 0; i < kLanes; ++i) o.v[i] = v[i] * o.v[i];
+        return o;
+    }
+    REVOXEL_INLINE Vector operator+(Vector o) const {
+        for (int i = 0; i < kLanes; ++i) o.v[i] = v[i] + o.v[i];
+        return o;
+    }
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) {
+        for (int i = 0; i < kLanes; ++i) c.v[i] = std::fma(a.v[i], b.v[i], c.v[i]);
+        return c;
+    }
+    static REVOXEL_INLINE void transpose(Vector (&r)[kLanes]) {
+        for (int i = 0; i < kLanes; ++i) {
+            for (int j = i + 1; j < kLanes; ++j) {
+                const C swapped = r[i].v[j];
+                r[i].v[j] = r[j].v[i];
+                r[j].v[i] = swapped;
+            }
+        }
+    }
+};
+
+#endif
+
+}  // namespace
+}  // namespace revoxel::REVOXEL_ISA
