@@ -1,11 +1,12 @@
 // Times a resampling in memory, as `revoxel resample` would plan it: files are read before the clock starts and written
 // after it stops.
 //   bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]
-// Prints JSON: seconds of each run (the first, a warm-up, apart), the bytes of input and output, and the seconds that
-// a copy of as many bytes takes with the same threads.
+// Prints JSON: seconds of each run (the first, a warm-up, apart) and their processor time, the bytes of input and
+// output, and the seconds that a copy of as many bytes takes with the same threads.
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <functional>
 #include <iostream>
@@ -29,6 +30,13 @@ double seconds(const std::function<void()>& work) {
     const auto start = std::chrono::steady_clock::now();
     work();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Processor seconds of all threads so far.
+double cpu_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 /// Reads half of `bytes` and writes the other half, in pieces of 1 MiB. The fastest of `repeat`.
@@ -67,21 +75,24 @@ int bench(int repeat, const std::vector<std::string>& words) {
     ExecutorOptions options;
     options.threads = job.request.threads;
     nlohmann::json facts;
-    std::vector<double> times;
+    std::vector<double> times, cpu;
     if (argmax) {
         for (int r = 0; r <= repeat; ++r) {
+            const double before = cpu_seconds();
             times.push_back(seconds([&] {
                 const auto run = pipeline::argmax_channels(job.plan, job.request.backend, options, image.volume,
                                                            job.request.label.table, output);
                 facts["executor"] = run.backend;
                 facts["workspace_bytes"] = run.scratch_bytes;
             }));
+            cpu.push_back(cpu_seconds() - before);
         }
     } else {
         const auto executor = make_executor(job.plan, job.request.backend, options);
         facts["executor"] = executor->name();
         facts["workspace_bytes"] = executor->workspace_bytes();
         for (int r = 0; r <= repeat; ++r) {
+            const double before = cpu_seconds();
             times.push_back(seconds([&] {
                 for (std::int64_t f = 0; f < fields; ++f) {
                     const std::int64_t frame = f / image.volume.components();
@@ -89,6 +100,7 @@ int bench(int repeat, const std::vector<std::string>& words) {
                     executor->run(image.volume.view(frame, component), output.view(frame, component));
                 }
             }));
+            cpu.push_back(cpu_seconds() - before);
         }
     }
     facts["first_s"] = times.front();
@@ -96,6 +108,8 @@ int bench(int repeat, const std::vector<std::string>& words) {
     std::vector<double> sorted = times;
     std::sort(sorted.begin(), sorted.end());
     facts["runs_s"] = times;
+    std::sort(cpu.begin() + 1, cpu.end());
+    facts["median_cpu_s"] = cpu[1 + sorted.size() / 2];
     facts["median_s"] = sorted[sorted.size() / 2];
     facts["threads"] = ThreadPool(options.threads).size();
     facts["input_bytes"] = image.volume.size_bytes();

@@ -24,16 +24,32 @@ void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t 
     }
 }
 
+/// math::saturate_round without a branch, where C holds every T and int32 every T: clamping first changes nothing.
+template <typename T, typename C>
+REVOXEL_INLINE T saturated(C v) {
+    constexpr C kHigh = static_cast<C>(std::numeric_limits<T>::max());
+    constexpr C kLow = static_cast<C>(std::numeric_limits<T>::min());
+    C c = v < kHigh ? v : kHigh;
+    c = c > kLow ? c : kLow;
+    c = v == v ? c : C(0);
+    return static_cast<T>(static_cast<std::int32_t>(std::rint(c)));
+}
+
+template <typename C, typename T>
+constexpr bool kNarrow = std::is_integral_v<T> && (sizeof(T) <= 2 || (sizeof(T) == 4 && std::is_signed_v<T> && sizeof(C) == 8));
+
 template <typename C, typename T>
 void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Storing& storing) {
     T* __restrict out = static_cast<T*>(row);
     const math::Storing s = storing;
     if (!s.plain) {
         for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
-    } else if (stride == 1) {
-        for (std::int64_t i = 0; i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
-    } else {
+    } else if (stride != 1) {
         for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);
+    } else if constexpr (kNarrow<C, T>) {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = saturated<T>(in[i]);
+    } else {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
     }
 }
 

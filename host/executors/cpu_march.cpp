@@ -8,6 +8,10 @@ constexpr std::int64_t kLargestScalar = 8;
 // Smaller results may be wanted in the cache.
 constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
 
+void prefetch(const std::byte* from, std::int64_t bytes) {
+    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at, 0, 2);
+}
+
 std::int64_t round_up(std::int64_t n, std::int64_t step) {
     return (n + step - 1) / step * step;
 }
@@ -33,6 +37,7 @@ March<C>::March(const Extent& output, const std::vector<const AxisPass*>& passes
     slots_ = z_.identity ? 1 : std::max<std::int64_t>(1, z_.stride);
     out_pitch_ = round_up(x_.n_out, kFilterBlock);
     x_end_ = x_.n_in;
+    if (!z_.identity && z_.first.front() > z_.first.back()) z_direction_ = -1;
     if (!x_.identity) prepare_row_filter();
     // The x pass may load whole blocks from where its last taps begin.
     in_pitch_ = round_up(x_end_, kFilterBlock) + 4 * kFilterBlock;
@@ -176,13 +181,17 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
     const std::int64_t z = z_.sample(slice);
     const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const std::int64_t n = x_.n_in;
+    // The rows are far apart in memory, so the CPU does not foresee those of the next slice.
+    const std::int64_t next = in.stride[0] == 1 && z + z_direction_ < z_.n_in ? z + z_direction_ : -1;
     if (y_.identity && x_.identity) {
         for (std::int64_t j = rows.begin; j < rows.end; ++j) {
             load(ring_row(s, slot, j - rows.begin), address(in, 0, j, z), in.stride[0], n);
         }
         return;
     }
+    const std::int64_t row_bytes = n * static_cast<std::int64_t>(size_of(in.dtype));
     for (std::int64_t j = rows.in_begin; j < rows.in_end; ++j) {
+        if (next >= 0) prefetch(address(in, 0, y_.sample(j), next), row_bytes);
         C* row = s.rows.data() + (j - rows.in_begin) * in_pitch_;
         load(row + x_origin_, address(in, 0, y_.sample(j), z), in.stride[0], n);
         if (y_.identity) continue_row(row);
@@ -247,8 +256,9 @@ void March<C>::emit_slice(const Band& rows, std::int64_t k, Scratch& s, const Vi
             values = s.sum.data();
         }
         if (v.streamed) {
+            // Whole blocks: what is too much at a row's end is overwritten by the next row.
             kernels_.store[static_cast<int>(out.dtype)](s.stored.data() + (j - rows.begin) * row_bytes, 1, values,
-                                                        x_.n_out, v.storing);
+                                                        out_pitch_, v.storing);
         } else {
             write_row(values, j, k, v);
         }
