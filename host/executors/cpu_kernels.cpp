@@ -9,6 +9,7 @@
 #define REVOXEL_STRING_(x) #x
 #define REVOXEL_STRING(x) REVOXEL_STRING_(x)
 
+#include "executors/cpu_points.hpp"
 #include "executors/cpu_rows.hpp"
 
 namespace revoxel::REVOXEL_ISA {
@@ -36,7 +37,8 @@ REVOXEL_INLINE T saturated(C v) {
 }
 
 template <typename C, typename T>
-constexpr bool kNarrow = std::is_integral_v<T> && (sizeof(T) <= 2 || (sizeof(T) == 4 && std::is_signed_v<T> && sizeof(C) == 8));
+constexpr bool kNarrow = std::is_integral_v<T> &&
+                         (sizeof(T) <= 2 || (sizeof(T) == 4 && std::is_signed_v<T> && sizeof(C) == 8));
 
 template <typename C, typename T>
 void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Storing& storing) {
@@ -130,8 +132,8 @@ inline C gather_voxel(const GatherSource<C>& s, const double (&c)[3]) {
 }
 
 template <typename C, typename T>
-typename CpuKernels<C>::Range gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,
-                                     std::int64_t j, std::int64_t k) {
+IndexRange gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi, std::int64_t j,
+                  std::int64_t k) {
     // A row meets the input in one stretch: each coordinate is monotone in i, also after rounding.
     double c[3];
     std::int64_t begin = lo;
@@ -163,6 +165,8 @@ constexpr CpuKernels<C> kKernels = {
      store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>, store<C, float>,
      store<C, double>},
     stream,
+    points<C>,
+    inside_range,
     {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,
      gather<C, std::int32_t>, gather<C, std::uint32_t>, gather<C, std::int64_t>, gather<C, std::uint64_t>,
      gather<C, float>, gather<C, double>},

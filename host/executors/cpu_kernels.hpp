@@ -15,6 +15,8 @@ namespace revoxel {
 inline constexpr std::int64_t kRowAlignment = 64;
 /// Rows that the x pass takes at once.
 inline constexpr std::int64_t kFilterRows = 16;
+/// What CpuKernels::points() rounds up to.
+inline constexpr std::int64_t kPointBlock = 16;
 /// Outputs that the x pass takes at once.
 inline constexpr std::int64_t kFilterBlock = 16;
 
@@ -49,6 +51,24 @@ struct GatherSource {
     const C* norm[3];  ///< the value is divided by the kernel's sum over these; null: it is not
 };
 
+/// A dense part of the array that a gather reads, in computed values, and what is needed to interpolate in it. Long
+/// enough that reads of whole vectors beyond a tap stay inside.
+template <typename C>
+struct Brick {
+    const C* data;
+    std::int64_t pitch[3];   ///< in values; pitch[0] is 1
+    std::int64_t lo[3];      ///< input index of its first value
+    double low[3], high[3];  ///< positions are kept between these
+    double step[3];          ///< of the position, per output index i
+    math::PointKernel kernel[3];
+    int taps[3];  ///< the most that a point has
+};
+
+/// Half-open.
+struct IndexRange {
+    std::int64_t lo, hi;
+};
+
 template <typename C>
 struct CpuKernels {
     static constexpr int kDTypes = 10;
@@ -68,13 +88,15 @@ struct CpuKernels {
     void (*store[kDTypes])(void* row, std::int64_t stride, const C* in, std::int64_t n, const math::Storing& storing);
     /// Copies to memory that is not read again soon, past the caches where the CPU can.
     void (*stream)(void* to, const void* from, std::int64_t bytes);
+    /// Interpolated values of a row: output index i to i + n (rounded up to kPointBlock) along the first axis; `inner`
+    /// is the part of the position that does not change with i.
+    void (*points)(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n);
+    /// The part of output indices [i, i + n) whose positions lie inside the input.
+    IndexRange (*inside)(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i, std::int64_t n);
     /// Output voxels (i, j, k) for lo <= i < hi; returns the sub-range that lies inside the input, the only one written
     /// (out[i - lo]).
-    struct Range {
-        std::int64_t lo, hi;
-    };
-    Range (*gather[kDTypes])(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi, std::int64_t j,
-                             std::int64_t k);
+    IndexRange (*gather[kDTypes])(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,
+                                  std::int64_t j, std::int64_t k);
 };
 
 /// The best set that this CPU runs. The environment variable REVOXEL_ISA (portable, v3, v4) caps it.

@@ -120,7 +120,7 @@ private:
     AxisTaps<C> x_, y_, z_;
     double fill_;
     std::int64_t slots_ = 1, band_rows_ = 1, bands_ = 0, chunks_ = 1;
-    std::int64_t z_direction_ = 1;  ///< -1: flipped
+    std::int64_t z_direction_ = 1;               ///< -1: flipped
     std::int64_t in_pitch_ = 0, out_pitch_ = 0;  ///< between the rows of scratch, in values
     std::int64_t x_origin_ = 0;                  ///< where index 0 of an input row stands in its scratch row
     std::int64_t x_end_ = 0;                     ///< where its last read value, continued or not, ends

@@ -100,6 +100,60 @@ struct Vector<double> {
     }
 };
 
+template <typename C>
+struct Lanes {
+    __mmask16 m;
+    static constexpr __mmask16 kAll = sizeof(C) == 4 ? 0xffff : 0xff;
+    static REVOXEL_INLINE Lanes none() { return {0}; }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<float> x) {
+        return {_mm512_cmp_ps_mask(x.v, _mm512_setzero_ps(), _CMP_NEQ_UQ)};
+    }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
+        return {static_cast<__mmask16>(_mm512_cmp_pd_mask(x.v, _mm512_setzero_pd(), _CMP_NEQ_UQ))};
+    }
+    REVOXEL_INLINE Lanes operator|(Lanes o) const { return {static_cast<__mmask16>(m | o.m)}; }
+    REVOXEL_INLINE Lanes operator&(Lanes o) const { return {static_cast<__mmask16>(m & o.m)}; }
+    REVOXEL_INLINE bool any() const { return m != 0; }
+    REVOXEL_INLINE bool all() const { return m == kAll; }
+    /// a where the lane is set, else b.
+    static REVOXEL_INLINE Vector<float> choose(Lanes l, Vector<float> a, Vector<float> b) {
+        return {_mm512_mask_blend_ps(l.m, b.v, a.v)};
+    }
+    static REVOXEL_INLINE Vector<double> choose(Lanes l, Vector<double> a, Vector<double> b) {
+        return {_mm512_mask_blend_pd(static_cast<__mmask8>(l.m), b.v, a.v)};
+    }
+};
+
+/// The 2 or 4 values at each of 16 places, as vectors of first values, second values, ...
+template <int n>
+REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, Vector<float> (&value)[4]) {
+    const auto at = [&](int p) {
+        if constexpr (n == 4) return _mm_loadu_ps(data + place[p]);
+        // Two places in one
+        const __m128 low = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(data + place[p])));
+        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + place[p + 1]));
+    };
+    // Points p, p + 4, p + 8, p + 12 in the four quarters
+    const auto quarters = [&](int p) {
+        const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(at(p)), at(p + 4), 1);
+        const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(at(p + 8)), at(p + 12), 1);
+        return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+    };
+    if constexpr (n == 2) {
+        const __m512 a = quarters(0), b = quarters(2);
+        value[0].v = _mm512_shuffle_ps(a, b, 0x88);
+        value[1].v = _mm512_shuffle_ps(a, b, 0xdd);
+    } else {
+        const __m512 a = quarters(0), b = quarters(1), c = quarters(2), d = quarters(3);
+        const __m512 ab_low = _mm512_unpacklo_ps(a, b), ab_high = _mm512_unpackhi_ps(a, b);
+        const __m512 cd_low = _mm512_unpacklo_ps(c, d), cd_high = _mm512_unpackhi_ps(c, d);
+        value[0].v = _mm512_shuffle_ps(ab_low, cd_low, 0x44);
+        value[1].v = _mm512_shuffle_ps(ab_low, cd_low, 0xee);
+        value[2].v = _mm512_shuffle_ps(ab_high, cd_high, 0x44);
+        value[3].v = _mm512_shuffle_ps(ab_high, cd_high, 0xee);
+    }
+}
+
 #elif defined(__AVX2__)
 
 template <>
@@ -155,6 +209,55 @@ struct Vector<double> {
     }
 };
 
+template <typename C>
+struct Lanes {
+    __m256 m;  // all bits of a lane
+    static REVOXEL_INLINE Lanes none() { return {_mm256_setzero_ps()}; }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<float> x) {
+        return {_mm256_cmp_ps(x.v, _mm256_setzero_ps(), _CMP_NEQ_UQ)};
+    }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
+        return {_mm256_castpd_ps(_mm256_cmp_pd(x.v, _mm256_setzero_pd(), _CMP_NEQ_UQ))};
+    }
+    REVOXEL_INLINE Lanes operator|(Lanes o) const { return {_mm256_or_ps(m, o.m)}; }
+    REVOXEL_INLINE Lanes operator&(Lanes o) const { return {_mm256_and_ps(m, o.m)}; }
+    REVOXEL_INLINE bool any() const { return _mm256_movemask_ps(m) != 0; }
+    REVOXEL_INLINE bool all() const { return _mm256_movemask_ps(m) == 0xff; }
+    /// a where the lane is set, else b.
+    static REVOXEL_INLINE Vector<float> choose(Lanes l, Vector<float> a, Vector<float> b) {
+        return {_mm256_blendv_ps(b.v, a.v, l.m)};
+    }
+    static REVOXEL_INLINE Vector<double> choose(Lanes l, Vector<double> a, Vector<double> b) {
+        return {_mm256_blendv_pd(b.v, a.v, _mm256_castps_pd(l.m))};
+    }
+};
+
+/// The 2 or 4 values at each of 8 places, as vectors of first values, second values, ...
+template <int n>
+REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, Vector<float> (&value)[4]) {
+    const auto at = [&](int p) {
+        if constexpr (n == 4) return _mm_loadu_ps(data + place[p]);
+        // Two places in one
+        const __m128 low = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(data + place[p])));
+        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + place[p + 1]));
+    };
+    // Points p and p + 4 in the two halves
+    const auto halves = [&](int p) { return _mm256_insertf128_ps(_mm256_castps128_ps256(at(p)), at(p + 4), 1); };
+    if constexpr (n == 2) {
+        const __m256 a = halves(0), b = halves(2);
+        value[0].v = _mm256_shuffle_ps(a, b, 0x88);
+        value[1].v = _mm256_shuffle_ps(a, b, 0xdd);
+    } else {
+        const __m256 a = halves(0), b = halves(1), c = halves(2), d = halves(3);
+        const __m256 ab_low = _mm256_unpacklo_ps(a, b), ab_high = _mm256_unpackhi_ps(a, b);
+        const __m256 cd_low = _mm256_unpacklo_ps(c, d), cd_high = _mm256_unpackhi_ps(c, d);
+        value[0].v = _mm256_shuffle_ps(ab_low, cd_low, 0x44);
+        value[1].v = _mm256_shuffle_ps(ab_low, cd_low, 0xee);
+        value[2].v = _mm256_shuffle_ps(ab_high, cd_high, 0x44);
+        value[3].v = _mm256_shuffle_ps(ab_high, cd_high, 0xee);
+    }
+}
+
 #else
 
 /// 16 bytes of plain loops, which a compiler turns into what the machine has (NEON, say).
@@ -197,6 +300,40 @@ struct Vector {
                 r[j].v[i] = swapped;
             }
         }
+    }
+};
+
+template <typename C>
+struct Lanes {
+    bool m[Vector<C>::kLanes];
+    static REVOXEL_INLINE Lanes none() { return {}; }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<C> x) {
+        Lanes r;
+        for (int i = 0; i < Vector<C>::kLanes; ++i) r.m[i] = x.v[i] != C(0);
+        return r;
+    }
+    REVOXEL_INLINE Lanes operator|(Lanes o) const {
+        for (int i = 0; i < Vector<C>::kLanes; ++i) o.m[i] = m[i] || o.m[i];
+        return o;
+    }
+    REVOXEL_INLINE Lanes operator&(Lanes o) const {
+        for (int i = 0; i < Vector<C>::kLanes; ++i) o.m[i] = m[i] && o.m[i];
+        return o;
+    }
+    REVOXEL_INLINE bool any() const {
+        bool some = false;
+        for (bool set : m) some = some || set;
+        return some;
+    }
+    REVOXEL_INLINE bool all() const {
+        bool every = true;
+        for (bool set : m) every = every && set;
+        return every;
+    }
+    /// a where the lane is set, else b.
+    static REVOXEL_INLINE Vector<C> choose(Lanes l, Vector<C> a, Vector<C> b) {
+        for (int i = 0; i < Vector<C>::kLanes; ++i) b.v[i] = l.m[i] ? a.v[i] : b.v[i];
+        return b;
     }
 };
 
