@@ -11,65 +11,90 @@ namespace {
 template <typename C>
 constexpr int kPoints = Vector<C>::kLanes;
 
+/// Vectors of double that hold the positions of kPoints points.
+template <typename C>
+constexpr int kHalves = kPoints<C> / Vector<double>::kLanes;
+
 /// One axis of kPoints points: index of the first tap in the array, and for each tap the weights and who uses them.
 template <typename C>
 struct PointTaps {
     alignas(64) std::int32_t first[kPoints<C>];
-    alignas(64) C weight[math::kGatherTaps][kPoints<C>];
+    Vector<C> weight[math::kGatherTaps];
     Lanes<C> used[math::kGatherTaps];
     bool any[math::kGatherTaps];  ///< some point uses the tap
     bool all;                     ///< every point uses every tap
 };
 
+template <typename C>
+REVOXEL_INLINE Vector<C> joined(const Vector<double> (&halves)[kHalves<C>]) {
+    if constexpr (kHalves<C> == 2) {
+        return narrowed(halves[0], halves[1]);
+    } else {
+        return halves[0];
+    }
+}
+
+/// Weights that have no closed form, point by point.
+template <typename C>
+void general_point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
+                        PointTaps<C>& taps) {
+    constexpr int kN = kPoints<C>;
+    alignas(64) double c[kN];
+    alignas(64) C weight[math::kGatherTaps][kN];
+    for (int h = 0; h < kHalves<C>; ++h) position[h].store(c + h * Vector<double>::kLanes);
+    math::GatherTaps<C> one;
+    for (int p = 0; p < kN; ++p) {
+        math::gather_taps<C>(brick.kernel[d], c[p], one);
+        taps.first[p] = static_cast<std::int32_t>(one.first - brick.lo[d]);
+        for (int t = 0; t < brick.taps[d]; ++t) weight[t][p] = t >= one.begin && t < one.end ? one.weight[t] : C(0);
+    }
+    for (int t = 0; t < brick.taps[d]; ++t) taps.weight[t] = Vector<C>::load(weight[t]);
+}
+
 /// As math::gather_taps: fraction and weights with the same operations, zero weights at both ends left out.
 template <typename C>
-REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const double* c, PointTaps<C>& taps) {
-    constexpr int kN = kPoints<C>;
-    alignas(64) C f[kN], g[kN];
-    alignas(64) double base[kN];
-    for (int p = 0; p < kN; ++p) {
-        const double near = std::floor(c[p] + 0.5), off = c[p] - near, below = std::floor(c[p]);
-        const bool whole = !(off > math::kIntegerSnap || off < -math::kIntegerSnap);
-        base[p] = whole ? near : below;
-        f[p] = static_cast<C>(whole ? 0.0 : c[p] - below);
-        g[p] = C(1) - f[p];
-    }
-    const double shift = static_cast<double>(brick.lo[d]);
-    C(*w)[kN] = taps.weight;
+REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
+                               PointTaps<C>& taps) {
+    using V = Vector<C>;
+    using D = Vector<double>;
+    using Form = math::PointKernel::Form;
+    const math::PointKernel& kernel = brick.kernel[d];
     const int count = brick.taps[d];
-    if (brick.kernel[d].form == math::PointKernel::Form::linear) {
-        for (int p = 0; p < kN; ++p) {
-            w[0][p] = g[p];
-            w[1][p] = f[p];
-            taps.first[p] = static_cast<std::int32_t>(base[p] - shift);
-        }
-    } else if (brick.kernel[d].form == math::PointKernel::Form::cubic) {
-        for (int p = 0; p < kN; ++p) {
-            w[0][p] = C(-0.5) * f[p] * g[p] * g[p];
-            w[1][p] = (C(1.5) * f[p] - C(2.5)) * f[p] * f[p] + C(1);
-            w[2][p] = (C(1.5) * g[p] - C(2.5)) * g[p] * g[p] + C(1);
-            w[3][p] = C(-0.5) * g[p] * f[p] * f[p];
-            taps.first[p] = static_cast<std::int32_t>(base[p] - 1.0 - shift);
-        }
-    } else if (brick.kernel[d].form == math::PointKernel::Form::bspline && brick.kernel[d].degree == 3) {
-        for (int p = 0; p < kN; ++p) {
-            w[0][p] = g[p] * g[p] * g[p] / C(6);
-            w[1][p] = C(2) / C(3) - f[p] * f[p] * (C(2) - f[p]) / C(2);
-            w[2][p] = C(2) / C(3) - g[p] * g[p] * (C(2) - g[p]) / C(2);
-            w[3][p] = f[p] * f[p] * f[p] / C(6);
-            taps.first[p] = static_cast<std::int32_t>(base[p] - 1.0 - shift);
-        }
+    const bool closed = kernel.form == Form::linear || kernel.form == Form::cubic ||
+                        (kernel.form == Form::bspline && kernel.degree == 3);
+    if (!closed) {
+        general_point_taps(brick, d, position, taps);
     } else {
-        math::GatherTaps<C> one;
-        for (int p = 0; p < kN; ++p) {
-            math::gather_taps<C>(brick.kernel[d], c[p], one);
-            taps.first[p] = static_cast<std::int32_t>(one.first - brick.lo[d]);
-            for (int t = 0; t < count; ++t) w[t][p] = t >= one.begin && t < one.end ? one.weight[t] : C(0);
+        const double before = kernel.form == Form::linear ? 0.0 : 1.0;
+        const D shift = D::all(static_cast<double>(brick.lo[d]) + before);
+        D fraction[kHalves<C>];
+        for (int h = 0; h < kHalves<C>; ++h) {
+            const D c = position[h], near = D::floor(c + D::all(0.5)), below = D::floor(c);
+            const auto whole = Lanes<double>::where_within(c - near, math::kIntegerSnap);
+            fraction[h] = Lanes<double>::choose(whole, D::all(0.0), c - below);
+            (Lanes<double>::choose(whole, near, below) - shift).store_indices(taps.first + h * D::kLanes);
+        }
+        const V f = joined<C>(fraction), one = V::all(C(1)), g = one - f;
+        V(&w)[math::kGatherTaps] = taps.weight;
+        if (kernel.form == Form::linear) {
+            w[0] = g;
+            w[1] = f;
+        } else if (kernel.form == Form::cubic) {
+            w[0] = V::all(C(-0.5)) * f * g * g;
+            w[1] = (V::all(C(1.5)) * f - V::all(C(2.5))) * f * f + one;
+            w[2] = (V::all(C(1.5)) * g - V::all(C(2.5))) * g * g + one;
+            w[3] = V::all(C(-0.5)) * g * f * f;
+        } else {
+            const V third = V::all(C(2) / C(3)), two = V::all(C(2)), six = V::all(C(6));
+            w[0] = g * g * g / six;
+            w[1] = third - f * f * (two - f) / two;
+            w[2] = third - g * g * (two - g) / two;
+            w[3] = f * f * f / six;
         }
     }
     Lanes<C> seen = Lanes<C>::none(), nonzero[math::kGatherTaps];
     for (int t = 0; t < count; ++t) {
-        nonzero[t] = Lanes<C>::where_nonzero(Vector<C>::load(w[t]));
+        nonzero[t] = Lanes<C>::where_nonzero(taps.weight[t]);
         seen = seen | nonzero[t];
         taps.used[t] = seen;
     }
@@ -101,66 +126,81 @@ REVOXEL_INLINE void fetch(const C* data, const std::int32_t* place, Vector<C> (&
 }
 
 /// The sums of kPoints points: x, then y, then z. A sum begins with -0, to which the first product is added: that
-/// changes no bit of it.
-template <int n, bool masked, typename C>
+/// changes no bit of it. `fixed` taps on each axis; 0: as many as the brick says.
+template <int fixed, bool masked, typename C>
 REVOXEL_INLINE Vector<C> interpolate(const Brick<C>& brick, const PointTaps<C> (&taps)[3], const std::int32_t* place) {
     using V = Vector<C>;
+    constexpr int kFetched = fixed == 2 ? 2 : 4;
+    const int nx = fixed ? fixed : brick.taps[0], ny = fixed ? fixed : brick.taps[1],
+              nz = fixed ? fixed : brick.taps[2];
+    const C* const data = brick.data;
+    const std::int64_t pitch_y = brick.pitch[1], pitch_z = brick.pitch[2];
     V volume = V::all(C(-0.0));
-    for (int z = 0; z < brick.taps[2]; ++z) {
+    for (int z = 0; z < nz; ++z) {
         if (masked && !taps[2].any[z]) continue;
         V plane = V::all(C(-0.0));
-        for (int y = 0; y < brick.taps[1]; ++y) {
+        for (int y = 0; y < ny; ++y) {
             if (masked && !taps[1].any[y]) continue;
-            const C* row = brick.data + z * brick.pitch[2] + y * brick.pitch[1];
+            const C* row = data + z * pitch_z + y * pitch_y;
             V line = V::all(C(-0.0));
-            for (int x = 0; x < brick.taps[0]; x += n) {
+            for (int x = 0; x < nx; x += kFetched) {
                 V value[4];
-                fetch<n>(row + x, place, value);
-                for (int t = 0; t < n && x + t < brick.taps[0]; ++t) {
-                    const V sum = V::fma(V::load(taps[0].weight[x + t]), value[t], line);
+                fetch<kFetched>(row + x, place, value);
+                for (int t = 0; t < kFetched && (fixed || x + t < nx); ++t) {
+                    const V sum = V::fma(taps[0].weight[x + t], value[t], line);
                     line = masked ? Lanes<C>::choose(taps[0].used[x + t], sum, line) : sum;
                 }
             }
-            const V sum = V::fma(V::load(taps[1].weight[y]), line, plane);
+            const V sum = V::fma(taps[1].weight[y], line, plane);
             plane = masked ? Lanes<C>::choose(taps[1].used[y], sum, plane) : sum;
         }
-        const V sum = V::fma(V::load(taps[2].weight[z]), plane, volume);
+        const V sum = V::fma(taps[2].weight[z], plane, volume);
         volume = masked ? Lanes<C>::choose(taps[2].used[z], sum, volume) : sum;
     }
     return volume;
+}
+
+template <int fixed, typename C>
+void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
+    using D = Vector<double>;
+    constexpr int kN = kPoints<C>;
+    alignas(64) double iota[D::kLanes];
+    for (int l = 0; l < D::kLanes; ++l) iota[l] = static_cast<double>(l);
+    const auto pitch_y = static_cast<std::int32_t>(brick.pitch[1]), pitch_z = static_cast<std::int32_t>(brick.pitch[2]);
+    for (std::int64_t begin = 0; begin < n; begin += kN) {
+        PointTaps<C> taps[3];
+        for (int d = 0; d < 3; ++d) {
+            D c[kHalves<C>];
+            for (int h = 0; h < kHalves<C>; ++h) {
+                // Whole numbers: the sum is exact.
+                const D index = D::load(iota) + D::all(static_cast<double>(i + begin + h * D::kLanes));
+                const D at = D::fma(D::all(brick.step[d]), index, D::all(inner[d]));
+                c[h] = D::min(D::max(at, D::all(brick.low[d])), D::all(brick.high[d]));
+            }
+            point_taps(brick, d, c, taps[d]);
+        }
+        alignas(64) std::int32_t place[kN];
+        for (int p = 0; p < kN; ++p) {
+            place[p] = taps[0].first[p] + taps[1].first[p] * pitch_y + taps[2].first[p] * pitch_z;
+        }
+        const bool all = taps[0].all && taps[1].all && taps[2].all;
+        const Vector<C> value =
+            all ? interpolate<fixed, false>(brick, taps, place) : interpolate<fixed, true>(brick, taps, place);
+        value.store(out + begin);
+    }
 }
 
 /// A row of points: n values (rounded up to a vector) from output index i on. Positions are kept inside the brick, so
 /// that points that do not count read something.
 template <typename C>
 void points(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
-    constexpr int kN = kPoints<C>;
-    for (std::int64_t begin = 0; begin < n; begin += kN) {
-        PointTaps<C> taps[3];
-        for (int d = 0; d < 3; ++d) {
-            alignas(64) double c[kN];
-            const double step = brick.step[d], low = brick.low[d], high = brick.high[d], at = inner[d];
-            for (int p = 0; p < kN; ++p) {
-                const double position = std::fma(step, static_cast<double>(i + begin + p), at);
-                const double above = position > low ? position : low;
-                c[p] = above < high ? above : high;
-            }
-            point_taps(brick, d, c, taps[d]);
-        }
-        alignas(64) std::int32_t place[kN];
-        const auto pitch_y = static_cast<std::int32_t>(brick.pitch[1]),
-                   pitch_z = static_cast<std::int32_t>(brick.pitch[2]);
-        for (int p = 0; p < kN; ++p) {
-            place[p] = taps[0].first[p] + taps[1].first[p] * pitch_y + taps[2].first[p] * pitch_z;
-        }
-        const bool all = taps[0].all && taps[1].all && taps[2].all;
-        Vector<C> value;
-        if (brick.taps[0] == 2) {
-            value = all ? interpolate<2, false>(brick, taps, place) : interpolate<2, true>(brick, taps, place);
-        } else {
-            value = all ? interpolate<4, false>(brick, taps, place) : interpolate<4, true>(brick, taps, place);
-        }
-        value.store(out + begin);
+    const bool same = brick.taps[0] == brick.taps[1] && brick.taps[1] == brick.taps[2];
+    if (same && brick.taps[0] == 2) {
+        points_with<2>(out, brick, inner, i, n);
+    } else if (same && brick.taps[0] == 4) {
+        points_with<4>(out, brick, inner, i, n);
+    } else {
+        points_with<0>(out, brick, inner, i, n);
     }
 }
 

@@ -39,6 +39,8 @@ struct Vector<float> {
     REVOXEL_INLINE void store_any(float* p) const { _mm512_storeu_ps(p, v); }
     REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm512_mul_ps(v, o.v)}; }
     REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm512_add_ps(v, o.v)}; }
+    REVOXEL_INLINE Vector operator-(Vector o) const { return {_mm512_sub_ps(v, o.v)}; }
+    REVOXEL_INLINE Vector operator/(Vector o) const { return {_mm512_div_ps(v, o.v)}; }
     /// a * b + c with one rounding.
     static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
     static REVOXEL_INLINE void transpose(Vector (&r)[16]) {
@@ -79,6 +81,14 @@ struct Vector<double> {
     REVOXEL_INLINE void store_any(double* p) const { _mm512_storeu_pd(p, v); }
     REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm512_mul_pd(v, o.v)}; }
     REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm512_add_pd(v, o.v)}; }
+    REVOXEL_INLINE Vector operator-(Vector o) const { return {_mm512_sub_pd(v, o.v)}; }
+    REVOXEL_INLINE Vector operator/(Vector o) const { return {_mm512_div_pd(v, o.v)}; }
+    static REVOXEL_INLINE Vector floor(Vector a) { return {_mm512_floor_pd(a.v)}; }
+    static REVOXEL_INLINE Vector min(Vector a, Vector b) { return {_mm512_min_pd(a.v, b.v)}; }
+    static REVOXEL_INLINE Vector max(Vector a, Vector b) { return {_mm512_max_pd(a.v, b.v)}; }
+    REVOXEL_INLINE void store_indices(std::int32_t* p) const {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvttpd_epi32(v));
+    }
     static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
     static REVOXEL_INLINE void transpose(Vector (&r)[8]) {
         __m512d t[8];
@@ -111,6 +121,9 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
         return {static_cast<__mmask16>(_mm512_cmp_pd_mask(x.v, _mm512_setzero_pd(), _CMP_NEQ_UQ))};
     }
+    static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
+        return {static_cast<__mmask16>(_mm512_cmp_pd_mask(_mm512_abs_pd(x.v), _mm512_set1_pd(bound), _CMP_LE_OQ))};
+    }
     REVOXEL_INLINE Lanes operator|(Lanes o) const { return {static_cast<__mmask16>(m | o.m)}; }
     REVOXEL_INLINE Lanes operator&(Lanes o) const { return {static_cast<__mmask16>(m & o.m)}; }
     REVOXEL_INLINE bool any() const { return m != 0; }
@@ -123,6 +136,10 @@ struct Lanes {
         return {_mm512_mask_blend_pd(static_cast<__mmask8>(l.m), b.v, a.v)};
     }
 };
+
+REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
+    return {_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low.v)), _mm512_cvtpd_ps(high.v), 1)};
+}
 
 /// The 2 or 4 values at each of 16 places, as vectors of first values, second values, ...
 template <int n>
@@ -167,6 +184,8 @@ struct Vector<float> {
     REVOXEL_INLINE void store_any(float* p) const { _mm256_storeu_ps(p, v); }
     REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm256_mul_ps(v, o.v)}; }
     REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm256_add_ps(v, o.v)}; }
+    REVOXEL_INLINE Vector operator-(Vector o) const { return {_mm256_sub_ps(v, o.v)}; }
+    REVOXEL_INLINE Vector operator/(Vector o) const { return {_mm256_div_ps(v, o.v)}; }
     static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
     static REVOXEL_INLINE void transpose(Vector (&r)[8]) {
         __m256 t[8], u[8];
@@ -198,6 +217,14 @@ struct Vector<double> {
     REVOXEL_INLINE void store_any(double* p) const { _mm256_storeu_pd(p, v); }
     REVOXEL_INLINE Vector operator*(Vector o) const { return {_mm256_mul_pd(v, o.v)}; }
     REVOXEL_INLINE Vector operator+(Vector o) const { return {_mm256_add_pd(v, o.v)}; }
+    REVOXEL_INLINE Vector operator-(Vector o) const { return {_mm256_sub_pd(v, o.v)}; }
+    REVOXEL_INLINE Vector operator/(Vector o) const { return {_mm256_div_pd(v, o.v)}; }
+    static REVOXEL_INLINE Vector floor(Vector a) { return {_mm256_floor_pd(a.v)}; }
+    static REVOXEL_INLINE Vector min(Vector a, Vector b) { return {_mm256_min_pd(a.v, b.v)}; }
+    static REVOXEL_INLINE Vector max(Vector a, Vector b) { return {_mm256_max_pd(a.v, b.v)}; }
+    REVOXEL_INLINE void store_indices(std::int32_t* p) const {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvttpd_epi32(v));
+    }
     static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
     static REVOXEL_INLINE void transpose(Vector (&r)[4]) {
         const __m256d a = _mm256_unpacklo_pd(r[0].v, r[1].v), b = _mm256_unpackhi_pd(r[0].v, r[1].v);
@@ -219,6 +246,10 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
         return {_mm256_castpd_ps(_mm256_cmp_pd(x.v, _mm256_setzero_pd(), _CMP_NEQ_UQ))};
     }
+    static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
+        const __m256d size = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x.v);
+        return {_mm256_castpd_ps(_mm256_cmp_pd(size, _mm256_set1_pd(bound), _CMP_LE_OQ))};
+    }
     REVOXEL_INLINE Lanes operator|(Lanes o) const { return {_mm256_or_ps(m, o.m)}; }
     REVOXEL_INLINE Lanes operator&(Lanes o) const { return {_mm256_and_ps(m, o.m)}; }
     REVOXEL_INLINE bool any() const { return _mm256_movemask_ps(m) != 0; }
@@ -231,6 +262,10 @@ struct Lanes {
         return {_mm256_blendv_pd(b.v, a.v, _mm256_castps_pd(l.m))};
     }
 };
+
+REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
+    return {_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low.v)), _mm256_cvtpd_ps(high.v), 1)};
+}
 
 /// The 2 or 4 values at each of 8 places, as vectors of first values, second values, ...
 template <int n>
@@ -288,6 +323,29 @@ struct Vector {
         for (int i = 0; i < kLanes; ++i) o.v[i] = v[i] + o.v[i];
         return o;
     }
+    REVOXEL_INLINE Vector operator-(Vector o) const {
+        for (int i = 0; i < kLanes; ++i) o.v[i] = v[i] - o.v[i];
+        return o;
+    }
+    REVOXEL_INLINE Vector operator/(Vector o) const {
+        for (int i = 0; i < kLanes; ++i) o.v[i] = v[i] / o.v[i];
+        return o;
+    }
+    static REVOXEL_INLINE Vector floor(Vector a) {
+        for (C& x : a.v) x = std::floor(x);
+        return a;
+    }
+    static REVOXEL_INLINE Vector min(Vector a, Vector b) {
+        for (int i = 0; i < kLanes; ++i) b.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+        return b;
+    }
+    static REVOXEL_INLINE Vector max(Vector a, Vector b) {
+        for (int i = 0; i < kLanes; ++i) b.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+        return b;
+    }
+    REVOXEL_INLINE void store_indices(std::int32_t* p) const {
+        for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int32_t>(v[i]);
+    }
     static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) {
         for (int i = 0; i < kLanes; ++i) c.v[i] = std::fma(a.v[i], b.v[i], c.v[i]);
         return c;
@@ -310,6 +368,11 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_nonzero(Vector<C> x) {
         Lanes r;
         for (int i = 0; i < Vector<C>::kLanes; ++i) r.m[i] = x.v[i] != C(0);
+        return r;
+    }
+    static REVOXEL_INLINE Lanes where_within(Vector<C> x, double bound) {
+        Lanes r;
+        for (int i = 0; i < Vector<C>::kLanes; ++i) r.m[i] = x.v[i] <= bound && x.v[i] >= -bound;
         return r;
     }
     REVOXEL_INLINE Lanes operator|(Lanes o) const {
@@ -336,6 +399,15 @@ struct Lanes {
         return b;
     }
 };
+
+REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
+    Vector<float> r;
+    for (int i = 0; i < Vector<double>::kLanes; ++i) {
+        r.v[i] = static_cast<float>(low.v[i]);
+        r.v[Vector<double>::kLanes + i] = static_cast<float>(high.v[i]);
+    }
+    return r;
+}
 
 #endif
 
