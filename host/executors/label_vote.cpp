@@ -114,6 +114,9 @@ LabelVote::LabelVote(const Plan& plan, int threads) : plan_(plan), scratch_(stat
     for (Scratch& s : scratch_) {
         s.rest.reserve(most[0] * most[1] * most[2]);
         s.rows.reserve(most[1] * most[2]);
+        const auto row = static_cast<std::size_t>(plan_.input.extent[plan_.input_axis[0]]);
+        s.mixed.resize(row);
+        s.borders.resize(row);
         for (std::size_t a = 0; a < 3; ++a) {
             s.index[a].reserve(most[a]);
             s.weight[a].reserve(most[a]);
@@ -160,14 +163,17 @@ void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& ou
     const auto value_of = [&](const Scratch::Row& row, std::int64_t x) {
         return static_cast<const From*>(row.values)[index[x] * stride];
     };
+    count_borders<From>(input.extent[0], stride, scratch);
     Count<From> count(scratch.rest);
     for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
         const TapRange xs = range(taps_[0], i);
         From value = value_of(scratch.rows[0], xs.lo);
-        bool uniform = true;
-        for (const Scratch::Row& row : scratch.rows) {
-            for (std::int64_t x = xs.lo; x < xs.hi; ++x) uniform = uniform && same(value_of(row, x), value);
-        }
+        const std::int64_t first = index[xs.lo], last = index[xs.hi - 1];
+        // Taps that wrap around count as many.
+        const bool uniform =
+            last - first == xs.hi - 1 - xs.lo &&
+            scratch.borders[static_cast<std::size_t>(first)] == scratch.borders[static_cast<std::size_t>(last)] &&
+            scratch.mixed[static_cast<std::size_t>(first)] == 0;
         if (!uniform) {
             for (const Scratch::Row& row : scratch.rows) {
                 for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
@@ -177,6 +183,29 @@ void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& ou
             value = count.winner();
         }
         *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
+    }
+}
+
+/// Where the rows of the scratch differ from each other, and how many times up to each voxel their value changes or
+/// they differ.
+template <typename From>
+void LabelVote::count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const {
+    std::uint8_t* __restrict mixed = scratch.mixed.data();
+    const From* __restrict first = static_cast<const From*>(scratch.rows[0].values);
+    std::fill(mixed, mixed + n, std::uint8_t{0});
+    for (std::size_t r = 1; r < scratch.rows.size(); ++r) {
+        const From* __restrict row = static_cast<const From*>(scratch.rows[r].values);
+        if (stride == 1) {
+            for (std::int64_t x = 0; x < n; ++x) mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x], first[x]));
+        } else {
+            for (std::int64_t x = 0; x < n; ++x) mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x * stride], first[x * stride]));
+        }
+    }
+    std::int32_t borders = 0;
+    scratch.borders[0] = 0;
+    for (std::int64_t x = 1; x < n; ++x) {
+        borders += mixed[x] | (same(first[x * stride], first[(x - 1) * stride]) ? 0 : 1);
+        scratch.borders[static_cast<std::size_t>(x)] = borders;
     }
 }
 

@@ -1,6 +1,7 @@
 // Label plans on the CPU: each output voxel takes the value with the most votes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -38,8 +39,10 @@ private:
             const void* values;
             std::int64_t votes;  ///< of its y and z taps
         };
-        std::vector<Vote> rest;  ///< votes for values beyond the short list
-        std::vector<Row> rows;   ///< input rows that take part in an output row
+        std::vector<Vote> rest;             ///< votes for values beyond the short list
+        std::vector<Row> rows;              ///< input rows that take part in an output row
+        std::vector<std::uint8_t> mixed;    ///< at each voxel of an input row: whether those rows differ
+        std::vector<std::int32_t> borders;  ///< up to each of them: how often they differ or their value changes
         std::vector<std::int64_t> index[3], weight[3];
     };
     template <typename T>
@@ -50,6 +53,8 @@ private:
     template <typename From, typename To>
     void separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                        Scratch& scratch) const;
+    template <typename From>
+    void count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
     template <typename From, typename To>
     void gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                     Scratch& scratch) const;
