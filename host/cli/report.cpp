@@ -22,11 +22,15 @@ std::string triple_um(const Vec3& mm) {
     return fmt::format("{:.6g} x {:.6g} x {:.6g}", um[0], um[1], um[2]);
 }
 
-std::string magnification_text(double step, bool antialiased) {
-    const double k = std::fabs(step);
+std::string magnification_text(const Plan& plan, int a) {
+    const AxisSummary& axis = plan.axes[a];
+    const double k = std::fabs(axis.step);
     const int digits = std::fabs(k - 1.0) < 0.01 ? 7 : 3;  // never "1x" for a change
     if (k < 1.0) return fmt::format("up-sampling {:.{}g}x", 1.0 / k, digits);
-    return fmt::format("down-sampling {:.{}g}x, {}", 1.0 / k, digits, antialiased ? "antialiased" : "not antialiased");
+    const char* how = plan.options.labels ? axis.antialiased ? "voted over the output voxel" : "voxels are left out"
+                      : axis.antialiased  ? "antialiased"
+                                          : "not antialiased";
+    return fmt::format("down-sampling {:.{}g}x, {}", 1.0 / k, digits, how);
 }
 
 std::string separable_axis_text(const Plan& plan, int a) {
@@ -35,7 +39,7 @@ std::string separable_axis_text(const Plan& plan, int a) {
     const double k = std::fabs(axis.step);
     std::string text;
     if (std::fabs(k - 1.0) * static_cast<double>(m) >= 1e-3) {
-        text = magnification_text(axis.step, axis.antialiased);
+        text = magnification_text(plan, a);
     } else if (!axis.copied && k == 1.0 && axis.offset == std::floor(axis.offset)) {
         text = "filtered, voxels stay where they are";
     } else if (!axis.copied) {
@@ -68,13 +72,16 @@ std::string antialias_text(const Plan& plan) {
     const bool widened = mode.uniform() && (mode[0] == Antialias::automatic || mode[0] == Antialias::stretch);
     const bool coarser = std::any_of(plan.axes.begin(), plan.axes.end(),
                                      [](const AxisSummary& axis) { return std::fabs(axis.step) > 1.0 + 1e-3; });
-    const bool blurred = plan.options.blur != Vec3{0, 0, 0};
-    const char* what = !any && blurred       ? "the blur to the target resolution is the low-pass"
-                       : !any && coarser     ? "an axis is down-sampled without a low-pass"
-                       : !any                ? "nothing to do"
-                       : plan.options.labels ? "the vote covers the output voxel"
-                       : widened             ? "the kernel is stretched"
-                                             : "low-pass where an axis is down-sampled";
+    const bool blurred = plan.options.blur != Vec3{0, 0, 0}, labels = plan.options.labels;
+    const bool area = plan.options.kernel == PerAxis<Kernel>(Kernel::area);
+    const char* what = !any && blurred             ? "the blur to the target resolution is the low-pass"
+                       : !any && coarser && labels ? "an axis is down-sampled, and the vote skips voxels"
+                       : !any && coarser           ? "an axis is down-sampled without a low-pass"
+                       : !any                      ? "nothing to do"
+                       : labels                    ? "the vote covers the output voxel"
+                       : area                      ? "the kernel is the low-pass"
+                       : widened                   ? "the kernel is stretched"
+                                                   : "low-pass where an axis is down-sampled";
     return fmt::format("{} ({})", names_of(mode), what);
 }
 
@@ -165,7 +172,7 @@ std::string axis_text(const Plan& plan, int a) {
     if (plan.separable) return separable_axis_text(plan, a);
     const AxisSummary& axis = plan.axes[a];
     const bool same = std::fabs(axis.step - 1.0) < 1e-3;
-    return "oblique, " + (same ? std::string("same step") : magnification_text(axis.step, axis.antialiased));
+    return "oblique, " + (same ? std::string("same step") : magnification_text(plan, a));
 }
 
 std::string scaling_text(const io::NiftiHeader& header) {

@@ -86,6 +86,8 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--fill", "air"], "--fill"),
     (["resample", CT, "{out}", "--spacing", "1", "--dtype", "int12"], "int16"),
     (["resample", RGB, "{out}", "--spacing", "2", "--dtype", "float32"], "colour"),
+    (["resample", RGB, "{out}", "--spacing", "2", "--labels"], "a label map needs one number in each voxel; found colour"),
+    (["resample", RGB, "{out}", "--spacing", "2", "--mask-threshold", "3"], "a mask threshold needs one number"),
     (["resample", CT, "{out}", "--spacing", "1", "--prefer", "dform"], "--prefer"),
     (["resample", CT, "{out}", "--spacing", "1", "--backend", "quantum"], "backend"),
     (["resample", CT, "{out}", "--spacing", "1", "--threads", "-2"], "--threads"),

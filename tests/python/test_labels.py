@@ -425,6 +425,27 @@ def test_labels_do_not_warn(options, spacing, revoxel, tmp_path):
     assert report["warnings"] == []
 
 
+@pytest.mark.parametrize("fill", ["3.5", "300", "-1", "nan", "inf", "1e300", "255.0000001"])
+def test_a_fill_that_is_no_label_is_refused(fill, revoxel, tmp_path):
+    done = revoxel("resample", CT_LABELS, tmp_path / "out.nii", "--spacing", 2, "--labels", f"--fill={fill}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"fill {float(fill):g} is no label that uint8 can hold" in done.stderr
+    assert not (tmp_path / "out.nii").exists()
+
+
+def test_a_fill_of_a_scaled_label_map_is_a_scaled_label(revoxel, tmp_path):
+    """Stored 0 to 7 stand for 0.5 to 2.6; outside is stored 6, which stands for 2.3."""
+    labels = np.arange(8, dtype=np.uint8).reshape(8, 1, 1)
+    source = save(tmp_path / "in.nii", labels, np.eye(4), slope=0.3, inter=0.5)
+    options = [tmp_path / "out.nii", "--x-spacing", 0.4, "--grid-policy", "first", "--labels", "--force"]
+    for fill, code in (("2.3", 0), ("2.4", 2), ("0", 2), ("100", 2)):
+        done = revoxel("resample", source, *options, "--fill", fill)
+        assert done.returncode == code, done.stderr
+        assert code == 0 or "scaling" in done.stderr
+    assert stored(tmp_path / "out.nii")[-1, 0, 0] == 6
+    assert revoxel("resample", source, *options).returncode == 0, "the default need not be a label"
+
+
 def test_labels_that_do_not_fit_the_type_are_refused(revoxel, tmp_path):
     labels = np.zeros((8, 8, 8), np.int32)
     labels[2:5, 2:5, 2:5] = 300
@@ -433,3 +454,20 @@ def test_labels_that_do_not_fit_the_type_are_refused(revoxel, tmp_path):
     done = revoxel("resample", source, out, "--spacing", 0.7, "--labels", "--dtype", "uint8", "--quiet")
     assert done.returncode == 2 and "300 do not fit uint8" in done.stderr
     assert not out.exists()
+
+
+# The words: labels are voted on, nothing is low-passed.
+
+
+@pytest.mark.parametrize("grid", ["up", "down", "oblique down"])
+@pytest.mark.parametrize("options", [[], ["--antialias", "none"]], ids=["auto", "none"])
+def test_labels_are_not_said_to_be_low_passed(grid, options, revoxel, tmp_path):
+    where = grid_options(grid, CT_LABELS, tmp_path)
+    done = revoxel("resample", CT_LABELS, tmp_path / "out.nii", *where, "--labels", *options, "--dry-run", "--explain")
+    assert done.returncode == 0, done.stderr
+    for word in ("antialiased", "low-pass", "stretched"):
+        assert word not in done.stdout, done.stdout
+    covers = grid != "up" and "none" not in options
+    assert ("voted over the output voxel" in done.stdout) == covers
+    assert ("voted over the step" in done.stdout) == covers
+    assert ("the vote skips voxels" in done.stdout) == (grid != "up" and "none" in options)
