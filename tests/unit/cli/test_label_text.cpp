@@ -67,6 +67,19 @@ TEST(LabelTable, InventedLabelsAreCalledThat) {
     EXPECT_TRUE(has(text, "0 voxels before and 12 345 after hold no whole number")) << text;
 }
 
+TEST(LabelTable, TheFillIsCalledThat) {
+    LabelReport report = shrinking(104);
+    report.fill = facts(200, 6);
+    const std::string text = label_table(report);
+    EXPECT_TRUE(has(text, "labels: 104 before, 0 vanished\n")) << text;
+    EXPECT_FALSE(has(text, "INVENTED")) << text;
+    EXPECT_TRUE(has(text, "the fill\n")) << text;
+    EXPECT_EQ(labels_shown(text).size(), kLabelRows);
+    EXPECT_EQ(labels_shown(text).back(), "200");
+    EXPECT_EQ(label_facts(report)["fill"]["label"], 200);
+    EXPECT_TRUE(label_facts({})["fill"].is_null());
+}
+
 TEST(LabelTable, ShowsAllUpToItsLength) {
     const auto count = static_cast<std::int64_t>(kLabelRows);
     EXPECT_EQ(labels_shown(label_table(shrinking(count))).size(), kLabelRows);
