@@ -12,6 +12,8 @@
 namespace revoxel::cli {
 namespace {
 
+constexpr std::size_t kKeptLines = 10;
+
 Vec3 micrometres(const Vec3& mm) {
     return {mm[0] * 1000.0, mm[1] * 1000.0, mm[2] * 1000.0};
 }
@@ -162,6 +164,24 @@ std::string facts_text(const ResampleJob& job) {
     return table(rows);
 }
 
+/// One line for each label that has got a voxel back, up to kKeptLines.
+std::string kept_text(const std::vector<KeptLabel>& kept) {
+    if (kept.empty()) return {};
+    std::string text = fmt::format("{} {} have vanished and got a voxel back\n", kept.size(),
+                                   kept.size() > 1 ? "labels would" : "label would");
+    std::vector<std::vector<std::string>> rows{{"label", "output voxel", "its share there"}};
+    for (std::size_t l = 0; l < std::min(kept.size(), kKeptLines); ++l) {
+        const KeptLabel& label = kept[l];
+        const std::string volume = label.frame > 0 ? fmt::format(" of volume {}", label.frame) : "";
+        rows.push_back({std::to_string(label.value),
+                        fmt::format("{} {} {}{}", label.index[0], label.index[1], label.index[2], volume),
+                        fmt::format("{:.3g} %", 100.0 * label.fraction)});
+    }
+    text += table(rows, 2, true);
+    if (kept.size() > kKeptLines) text += fmt::format("  and {} more (--json)\n", kept.size() - kKeptLines);
+    return text;
+}
+
 std::string memory_text(std::int64_t before, std::int64_t after) {
     return fmt::format("{} ({:.3g}x)", bytes(after), static_cast<double>(after) / static_cast<double>(before));
 }
@@ -265,6 +285,7 @@ Throughput resample_throughput(const ResampleJob& job, const ResampleResult& res
 
 std::string result_report(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
+    const std::string kept = kept_text(r.kept_labels);
     std::string text = table({{"read", "plan", "resample", "check", "write", "total"},
                               {seconds(r.read_s), seconds(r.prepare_s), seconds(r.resample_s), seconds(r.check_s),
                                seconds(r.write_s), seconds(total_seconds(r))}});
@@ -277,7 +298,7 @@ std::string result_report(const ResampleJob& job, const ResampleResult& r) {
                                        number(r.output_range.min), number(r.output_range.max))},
                 {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},
             });
-    return text;
+    return kept.empty() ? text : text + "\n" + kept;
 }
 
 std::string comparison_report(const pipeline::Comparison& c) {

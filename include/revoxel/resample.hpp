@@ -116,12 +116,20 @@ struct ValueRange {
     double min, max;
 };
 
+/// A label that was lost and has got an output voxel back.
+struct KeptLabel {
+    std::int64_t value = 0;  ///< as stored
+    std::int64_t frame = 0;
+    Extent index{0, 0, 0};  ///< of the output voxel
+    double fraction = 0.0;  ///< of the votes there, 0 to 1
+};
+
 struct ResampleResult {
     double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds
     double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
-    std::int64_t kept_labels = 0;  ///< that had vanished and got a voxel back
+    std::vector<KeptLabel> kept_labels;  ///< LabelRequest::keep; frame by frame, ascending
     ValueRange input_range{}, output_range{};
     std::int64_t output_file_bytes = 0;
     std::vector<std::string> warnings;  ///< found while running; those of the job are not repeated
