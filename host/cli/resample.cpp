@@ -5,11 +5,15 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/facts.hpp"
+#include "cli/idle_options.hpp"
 #include "cli/label_text.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
 #include "cli/text.hpp"
+#include "math/values.hpp"
 #include "pipeline/checks.hpp"
+#include "pipeline/field_of_view.hpp"
+#include "pipeline/label_value.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/preview.hpp"
 #include "revoxel/error.hpp"
@@ -28,6 +32,15 @@ std::string base_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
 
+/// The label that output voxels outside the input hold, where there are such voxels.
+std::optional<std::int64_t> fill_label(const ResampleJob& job) {
+    const bool extended = job.plan.options.outside == Outside::extend;
+    if (extended || pipeline::CommonField(job.plan.output, job.plan.input).whole()) return std::nullopt;
+    return dispatch(job.output.dtype, [&](auto zero) {
+        return pipeline::label_of(math::convert<decltype(zero)>(job.plan.options.fill));
+    });
+}
+
 void inspect(const ResampleArguments& arguments, const ResampleJob& job, const io::NiftiImage& input,
              const io::NiftiHeader& output_header, const Volume& output, Inspection& found) {
     const pipeline::ScaledVolume before{&input.volume, input.header.slope(), input.header.intercept()};
@@ -36,7 +49,7 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
     if (arguments.label_report) {
         const int threads = job.request.threads;
         found.labels = pipeline::label_report(pipeline::measure_labels(input.volume, threads),
-                                              pipeline::measure_labels(output, threads));
+                                              pipeline::measure_labels(output, threads), fill_label(job));
     }
     if (!arguments.preview) return;
     pipeline::PreviewOptions options;
@@ -111,6 +124,7 @@ void conclude(const ResampleArguments& arguments, const ResampleJob& job, const 
 int run_resample_command(const ResampleArguments& arguments) {
     const ResampleRequest request = request_from(arguments);
     ResampleJob job = plan_resample(request);
+    for (const std::string& warning : idle_options(arguments, job)) job.warnings.push_back(warning);
     if (arguments.dry_run) {  // a run says so as its error
         const std::string shortage = pipeline::memory_shortage(job);
         if (!shortage.empty()) job.warnings.push_back(shortage);
@@ -138,6 +152,8 @@ int run_resample_command(const ResampleArguments& arguments) {
             result = run_resample(job, observer);
         } catch (...) {
             if (found.picture_written) std::remove(arguments.preview->c_str());
+            // The plan above names an output file.
+            if (!arguments.quiet && !arguments.json) print("\nstopped: nothing was written\n");
             throw;
         }
     }

@@ -73,7 +73,10 @@ void check_labels(const ResampleRequest& request) {
     if ((label.labels || label.argmax) && request.resolution.slice_thickness_mm) {
         refuse("a slice thickness is for low-passes of numbers and does not go with labels; leave it out");
     }
-    if (label.argmax && request.rounding) refuse("argmax makes labels, which are not rounded; leave the rounding out");
+    if (request.nan_fill && request.nan_aware) {
+        refuse("a fill for NaN leaves no NaN for NaN-aware weights to leave out; give one of the two");
+    }
+    if ((label.labels || label.argmax) && request.rounding) refuse("labels are not rounded; leave the rounding out");
     if (makes_numbers(label)) return;
     if (request.resolution.target_fwhm_mm && label.labels)
         refuse("labels cannot be blurred; leave the target resolution out");
