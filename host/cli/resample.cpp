@@ -1,4 +1,6 @@
 // revoxel resample
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <optional>
 
@@ -41,6 +43,23 @@ std::optional<std::int64_t> fill_label(const ResampleJob& job) {
     });
 }
 
+/// How the picture shows the values before and after, which may be of two kinds.
+pipeline::PreviewOptions preview_options(const ResampleJob& job, const Volume& input) {
+    const LabelRequest& label = job.request.label;
+    pipeline::PreviewOptions options;
+    options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
+                    names_of(job.plan.options.kernel);
+    options.labels_before = input.components() == 1 && !label.argmax &&
+                            (label.labels || pipeline::looks_like_labels(pipeline::label_evidence(input)));
+    options.labels_after = label.argmax || job.request.mask_threshold || (options.labels_before && !label.fraction);
+    if (label.fraction && !job.request.mask_threshold) options.window_after = pipeline::Window{0.0, 1.0};
+    if (label.labels) options.title += ", votes of labels";
+    if (label.fraction) options.title += fmt::format(", share of label {}", number(*label.fraction));
+    if (label.argmax) options.title += ", class of the largest score";
+    if (job.request.mask_threshold) options.title += fmt::format(", 1 from {} on", number(*job.request.mask_threshold));
+    return options;
+}
+
 void inspect(const ResampleArguments& arguments, const ResampleJob& job, const io::NiftiImage& input,
              const io::NiftiHeader& output_header, const Volume& output, Inspection& found) {
     const pipeline::ScaledVolume before{&input.volume, input.header.slope(), input.header.intercept()};
@@ -52,11 +71,7 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
                                               pipeline::measure_labels(output, threads), fill_label(job));
     }
     if (!arguments.preview) return;
-    pipeline::PreviewOptions options;
-    options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
-                    names_of(job.plan.options.kernel);
-    options.labels = input.volume.components() == 1 &&
-                     (job.request.label.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
+    pipeline::PreviewOptions options = preview_options(job, input.volume);
     options.covered_lo = job.plan.covered.lo;
     options.covered_hi = job.plan.covered.hi;
     // Ahead of the volume: a picture that cannot be written is known before there is a result.
