@@ -53,8 +53,9 @@ std::string left_out_text(std::span<const LabelChange> hidden) {
     if (hidden.empty()) return {};
     const auto vanished =
         std::count_if(hidden.begin(), hidden.end(), [](const auto& label) { return label.vanished(); });
-    if (vanished > 0) return fmt::format("not shown: {} more, {} of them vanished\n", hidden.size(), vanished);
-    return fmt::format("not shown: {} more, their volumes changed by {:.2f} % at most\n", hidden.size(),
+    if (vanished > 0)
+        return fmt::format("not shown (see --json): {} more, {} of them vanished\n", hidden.size(), vanished);
+    return fmt::format("not shown (see --json): {} more, their volumes changed by {:.2f} % at most\n", hidden.size(),
                        std::fabs(hidden.front().volume_percent()));
 }
 
@@ -87,7 +88,7 @@ std::string label_table(const LabelReport& report) {
     if (rows.size() > 1) text += table(rows, 2, true);
     text += left_out_text(hidden);
     if (report.invented.size() > invented) {
-        text += fmt::format("not shown: {} more INVENTED\n", report.invented.size() - invented);
+        text += fmt::format("not shown (see --json): {} more INVENTED\n", report.invented.size() - invented);
     }
     if (report.not_labels_before + report.not_labels_after > 0) {
         text += fmt::format("{} voxels before and {} after hold no whole number and belong to no label\n",

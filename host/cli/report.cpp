@@ -126,7 +126,7 @@ std::string values_text(const ResampleJob& job) {
     if (o.clip == Clip::local) parts.emplace_back("clipped to the range of the neighbours");
     if (o.clip == Clip::global) parts.emplace_back("clipped to the range of the input");
     if (job.request.nan_fill) parts.push_back(fmt::format("NaN becomes {}", number(*job.request.nan_fill)));
-    if (o.nan_aware) parts.emplace_back("NaN is left out of the weights");
+    if (o.nan_aware) parts.emplace_back("NaN and infinities are left out of the weights");
     if (o.rounding != Rounding::even && is_integer(o.output_dtype)) {
         parts.emplace_back(o.rounding == Rounding::away ? "rounded half away from zero" : "truncated to integers");
     }

@@ -74,7 +74,7 @@ void check_labels(const ResampleRequest& request) {
         refuse("a slice thickness is for low-passes of numbers and does not go with labels; leave it out");
     }
     if (request.nan_fill && request.nan_aware) {
-        refuse("a fill for NaN leaves no NaN for NaN-aware weights to leave out; give one of the two");
+        refuse("a fill for NaN and NaN-aware weights are two answers to the same NaN; give one of the two");
     }
     if ((label.labels || label.argmax) && request.rounding) refuse("labels are not rounded; leave the rounding out");
     if (makes_numbers(label)) return;

@@ -58,7 +58,8 @@ struct ResampleRequest {
     std::optional<Clip> clip;                     ///< none
     std::optional<Rounding> rounding;             ///< even
     std::optional<double> nan_fill;  ///< NaN of the input becomes this, in scaled units; default: NaN stays
-    bool nan_aware = false;
+    bool nan_aware =
+        false;  ///< NaN and infinities are left out, the weights of the rest renormalised; not with nan_fill
     std::optional<double> mask_threshold;  ///< the output is 1 where the scaled value, to 6 decimals, is at least this
     ResolutionRequest resolution;
     LabelRequest label;

@@ -82,7 +82,7 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "lanczos3", "--unnormalised"], "the kernels sinc-*"),
     (["resample", CT, "{out}", "--spacing", "1", "--preset", "mrtrix", "--sigma", "2"], "means nothing to kernel cubic"),
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "sinc-welch", "--cut", "2"], "--cut is for kernel gaussian"),
-    (["resample", CT, "{out}", "--spacing", "1", "--nan-fill", "0", "--nan-aware"], "leaves no NaN"),
+    (["resample", CT, "{out}", "--spacing", "1", "--nan-fill", "0", "--nan-aware"], "two answers"),
     (["resample", CT, "{out}", "--spacing", "1", "--labels", "--integers", "away"], "labels are not rounded"),
     (["resample", CT, "{out}", "--spacing", "1", "--boundary", "renormalise", "--outside", "extend"], "nothing to extend"),
     (["resample", CT, "{out}", "--spacing", "1", "--mask-threshold", "0.5", "--fill", "3"], "0 or 1"),
