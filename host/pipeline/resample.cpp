@@ -140,8 +140,8 @@ void run_argmax(const Plan& plan, const ResampleJob& job, const ResampleObserver
 /// Labels that would vanish get a voxel back; those that cannot are named.
 void keep_vanishing(const Plan& plan, const ResampleJob& job, const Volume& input, Volume& output,
                     ResampleResult& result) {
-    const KeptLabels kept = keep_labels(plan, input, output, job.request.threads);
-    result.kept_labels = static_cast<std::int64_t>(kept.kept.size());
+    KeptLabels kept = keep_labels(plan, input, output, job.request.threads);
+    result.kept_labels = std::move(kept.kept);
     for (const LostLabel& label : kept.lost) {
         result.warnings.push_back(
             fmt::format("label {} vanished: no voxel of the output was to be had for it", label.value));
