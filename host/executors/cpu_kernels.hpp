@@ -7,6 +7,7 @@
 
 #include "math/kernels.hpp"
 #include "math/values.hpp"
+#include "revoxel/float16.hpp"
 
 namespace revoxel {
 
@@ -36,7 +37,7 @@ struct GatherSource {
 
 template <typename C>
 struct CpuKernels {
-    static constexpr int kDTypes = 10;
+    static constexpr int kDTypes = 11;
     const char* isa;          ///< short name, for REVOXEL_ISA and Executor::name()
     const char* description;  ///< the CPU features that it needs
     /// out[i] = sum over t of weight[t] * rows[t][i], in the order of t, count >= 1.

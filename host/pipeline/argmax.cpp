@@ -222,8 +222,8 @@ ArgmaxRun argmax_channels(const Plan& plan, Backend backend, const ExecutorOptio
 
 void softmax_in_place(Volume& scores, int threads) {
     if (is_integer(scores.dtype())) {
-        throw Error(ErrorCode::usage, fmt::format("softmax on integers: these scores are {}; expected float32 or "
-                                                  "float64, or leave softmax out",
+        throw Error(ErrorCode::usage, fmt::format("softmax on integers: these scores are {}; expected a "
+                                                  "floating type, or leave softmax out",
                                                   name_of(scores.dtype())));
     }
     const std::int64_t channels = scores.frames();
@@ -235,7 +235,7 @@ void softmax_in_place(Volume& scores, int threads) {
     for (std::vector<double>& values : scratch) values.resize(static_cast<std::size_t>(run * channels));
     dispatch(scores.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        if constexpr (std::is_floating_point_v<T>) {
+        if constexpr (!std::numeric_limits<T>::is_integer) {
             pool.for_each((voxels + run - 1) / run, [&](std::int64_t item, int thread) {
                 T* first = reinterpret_cast<T*>(scores.data()) + item * run;
                 const std::int64_t n = std::min(run, voxels - item * run);

@@ -104,6 +104,9 @@ void check_request(const ResampleRequest& request, const io::NiftiHeader& input,
 
 DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input) {
     const LabelRequest& label = request.label;
+    if (request.dtype == DType::float16) {
+        refuse("dtype float16: NIfTI has no such voxels; choose float32, which holds all its values");
+    }
     const bool colour = input.components >= 3, complex = input.components == 2;
     const bool single = label.labels || label.fraction || label.argmax || request.mask_threshold;
     if (single && (colour || complex)) {

@@ -19,8 +19,8 @@ constexpr Kernel kKernels[] = {Kernel::nearest,       Kernel::linear,       Kern
                                Kernel::sinc_blackman, Kernel::bspline2,     Kernel::bspline3,    Kernel::bspline4,
                                Kernel::bspline5};
 constexpr Kernel kSplines[] = {Kernel::bspline2, Kernel::bspline3, Kernel::bspline4, Kernel::bspline5};
-constexpr DType kDTypes[] = {DType::int8,   DType::uint8, DType::int16,  DType::uint16,  DType::int32,
-                             DType::uint32, DType::int64, DType::uint64, DType::float32, DType::float64};
+constexpr DType kDTypes[] = {DType::int8,  DType::uint8,  DType::int16,   DType::uint16,  DType::int32,  DType::uint32,
+                             DType::int64, DType::uint64, DType::float16, DType::float32, DType::float64};
 constexpr Backend kBackends[] = {Backend::reference, Backend::cpu};
 
 std::vector<double> run(const Plan& plan, Backend backend, const Field& input) {

@@ -19,6 +19,14 @@ double square(double x) {
     return x * x;
 }
 
+// The nearest value of 11 binary digits, of steps no finer than 2^-24; ties to even.
+double half_value(double v) {
+    if (v == 0.0 || !std::isfinite(v)) return v;
+    const double step = std::ldexp(1.0, std::max(std::ilogb(v) - 10, -24));
+    const double nearest = std::nearbyint(v / step) * step;
+    return std::abs(nearest) > 65504.0 ? std::copysign(std::numeric_limits<double>::infinity(), v) : nearest;
+}
+
 }  // namespace
 
 // By Cramer's rule; the plan uses a matrix inverse elsewhere.
@@ -296,6 +304,7 @@ double Oracle::stored(const Extent& o) const {
 double stored_value(DType dtype, double v, Rounding rounding) {
     if (dtype == DType::float64) return v;
     if (dtype == DType::float32) return static_cast<double>(static_cast<float>(v));
+    if (dtype == DType::float16) return half_value(v);
     if (std::isnan(v)) return 0.0;
     // nearbyint rounds to nearest even in the default environment.
     const double whole = rounding == Rounding::even   ? std::nearbyint(v)

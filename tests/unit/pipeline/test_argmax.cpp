@@ -148,6 +148,7 @@ TEST(Argmax, IsThatOfWholeChannelsBitForBit) {
         expect_definition<float>(c, DType::float32);
         expect_definition<double>(c, DType::float64);
         expect_definition<std::int16_t>(c, DType::int16);
+        expect_definition<Float16>(c, DType::float16);
     }
 }
 
@@ -294,6 +295,28 @@ TEST(Softmax, AgreesWithLongDouble) {
     for (std::int64_t channels : {1, 2, 7, 300}) {
         expect_softmax<float>(DType::float32, channels, 0x1.000001p-24);
         expect_softmax<double>(DType::float64, channels, 80 * 0x1p-53);  // a difference of 60 is rounded
+    }
+}
+
+TEST(Softmax, OfHalvesIsThatOfDoublesRoundedOnce) {
+    const Grid grid = grid_of({17, 5, 3});
+    Volume halves(grid, DType::float16, 4), doubles(grid, DType::float64, 4);
+    auto* half = reinterpret_cast<Float16*>(halves.data());
+    auto* wide = reinterpret_cast<double*>(doubles.data());
+    for (std::int64_t v = 0; v < 4 * voxel_count(grid); ++v) {
+        half[v] = Float16((noise(v, 3, 4) - 0.5) * 30);
+        wide[v] = static_cast<double>(half[v]);
+    }
+    half[7] = Float16(kNan);
+    wide[7] = kNan;
+    softmax_in_place(halves);
+    softmax_in_place(doubles);
+    for (std::int64_t v = 0; v < 4 * voxel_count(grid); ++v) {
+        if (std::isnan(wide[v])) {
+            EXPECT_TRUE(std::isnan(half[v])) << v;
+        } else {
+            EXPECT_EQ(half[v].bits, Float16(wide[v]).bits) << v;
+        }
     }
 }
 
