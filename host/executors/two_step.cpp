@@ -119,7 +119,7 @@ private:
     }
     static VolumeView view_of(C* data, const Extent& n) { return dense(data, dtype_of<C>(), n); }
 
-    /// The input with NaN as 0, and where it is none.
+    /// The input with 0 for what is not finite, and where it is.
     void split(const ConstVolumeView& input) {
         const Extent& n = input.extent;
         pool_.for_each(n[2], [&](std::int64_t k, int) {
@@ -130,8 +130,8 @@ private:
                     const auto at = static_cast<std::size_t>((k * n[1] + j) * n[0]);
                     for (std::int64_t i = 0; i < n[0]; ++i) {
                         const auto v = static_cast<C>(row[i * input.stride[0]]);
-                        mask_[at + static_cast<std::size_t>(i)] = v == v ? 1 : 0;
-                        known_[at + static_cast<std::size_t>(i)] = v == v ? v : C(0);
+                        mask_[at + static_cast<std::size_t>(i)] = std::isfinite(v) ? 1 : 0;
+                        known_[at + static_cast<std::size_t>(i)] = std::isfinite(v) ? v : C(0);
                     }
                 }
             });
@@ -163,6 +163,7 @@ private:
                 for (std::int64_t j = box[1].lo; j < box[1].hi; ++j)
                     for (std::int64_t i = box[0].lo; i < box[0].hi; ++i) {
                         const auto v = static_cast<C>(*reinterpret_cast<const T*>(address(input, i, j, k)));
+                        if (nan_aware_ && !std::isfinite(v)) continue;
                         low = v < low ? v : low;  // NaN changes nothing
                         high = v > high ? v : high;
                     }
@@ -202,8 +203,8 @@ private:
     std::optional<math::GatherFrame> gather_;
     bool computes_all_ = false;       ///< of a gather: also what lies outside the input
     std::vector<C> values_, shares_;  ///< of the output voxels
-    std::vector<C> known_;            ///< the input with NaN as 0
-    std::vector<std::uint8_t> mask_;  ///< 1 where it is not NaN
+    std::vector<C> known_;            ///< the input with 0 for what is not finite
+    std::vector<std::uint8_t> mask_;  ///< 1 where it is finite
 };
 
 }  // namespace

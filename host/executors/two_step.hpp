@@ -1,4 +1,4 @@
-// What needs more than weighted sums: renormalisation over the taps that are not NaN, and clipping to the range of a
+// What needs more than weighted sums: renormalisation over the taps that are finite, and clipping to the range of a
 // voxel's neighbours. Any executor computes the sums; what follows is the same code for all of them.
 #pragma once
 

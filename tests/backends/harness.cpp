@@ -129,7 +129,7 @@ private:
 
     std::string value_complaint(const Extent& at, double got, double expected, Observed& o) const {
         const PlanOptions& options = plan.options;
-        // Where rounding decides whether enough is left that is not NaN, both answers are right.
+        // Where rounding decides whether enough is left that is finite, both answers are right.
         if (options.nan_aware &&
             std::abs(oracle.finite_share(at) - oracle::kLeastShare) <= oracle.share_error(precision, at))
             return "";

@@ -177,15 +177,17 @@ TEST(Options, ClippingRoundingAndThreshold) {
     }
 }
 
-/// Noise with NaN in a corner, a slab and single voxels.
+/// Noise with NaN in a corner and a slab, and single voxels of NaN and both infinities.
 Field holed_field(const Extent& extent, DType dtype, std::uint64_t seed) {
     Field field(extent, dtype, Layout::packed);
     fill_random(field, seed);
     for (std::int64_t k = 0; k < extent[2]; ++k)
         for (std::int64_t j = 0; j < extent[1]; ++j)
             for (std::int64_t i = 0; i < extent[0]; ++i) {
-                const bool hole = (i < 3 && j < 4) || k == 4 || (i * 7 + j * 3 + k) % 11 == 0;
-                if (hole) field.set(i, j, k, NAN);
+                const std::int64_t scattered = (i * 7 + j * 3 + k) % 33;
+                if ((i < 3 && j < 4) || k == 4 || scattered == 0) field.set(i, j, k, NAN);
+                if (scattered == 11) field.set(i, j, k, INFINITY);
+                if (scattered == 22) field.set(i, j, k, -INFINITY);
             }
     return field;
 }

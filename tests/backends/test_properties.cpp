@@ -58,6 +58,7 @@ TEST(Constants, StayConstant) {
                     Field field(input.extent, dtype, Layout::packed);
                     field.fill([&](auto, auto, auto) { return value; });
                     const double stored = field.get(0, 0, 0);  // after saturation
+                    if (std::isinf(stored)) continue;          // 65535 and more as float16
                     options.fill = stored;
                     const Plan filled = make_plan(input, output, options);
                     const double unit = plan.compute == ComputeType::f32 ? 0x1p-24 : 0x1p-53;

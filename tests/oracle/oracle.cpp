@@ -59,8 +59,8 @@ Oracle::Oracle(const Grid& input, const Grid& output, const PlanOptions& options
     filtered_ = samples_;
     if (options_.nan_aware) {
         for (double& v : filtered_) {
-            share_.push_back(std::isnan(v) ? 0.0 : 1.0);
-            if (std::isnan(v)) v = 0.0;
+            share_.push_back(std::isfinite(v) ? 1.0 : 0.0);
+            if (!std::isfinite(v)) v = 0.0;
         }
     }
     for (int axis = 0; axis < 3; ++axis) {
@@ -286,7 +286,8 @@ double Oracle::clipped(const Extent& o, double v) const {
                 if (!near(1, j)) continue;
                 for (std::int64_t i = 0; i < n[0]; ++i) {
                     const double sample = samples_[static_cast<std::size_t>((k * n[1] + j) * n[0] + i)];
-                    if (near(0, i) && !std::isnan(sample)) widen(sample);
+                    const bool there = options_.nan_aware ? std::isfinite(sample) : !std::isnan(sample);
+                    if (near(0, i) && there) widen(sample);
                 }
             }
         }
