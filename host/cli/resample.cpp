@@ -9,7 +9,7 @@
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
 #include "cli/text.hpp"
-#include "pipeline/checks.hpp"
+#include "pipeline/label_evidence.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/preview.hpp"
 #include "revoxel/error.hpp"

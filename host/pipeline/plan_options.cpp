@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pipeline/checks.hpp"
 #include "pipeline/label_value.hpp"
+#include "pipeline/stored_fill.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel::pipeline {

@@ -12,11 +12,12 @@
 
 #include "io/nifti_path.hpp"
 #include "pipeline/argmax.hpp"
-#include "pipeline/checks.hpp"
 #include "pipeline/keep_labels.hpp"
 #include "pipeline/label_fraction.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/rows.hpp"
+#include "pipeline/stored_fill.hpp"
+#include "pipeline/warnings.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel {
