@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pipeline/argmax.hpp"
 #include "pipeline/label_value.hpp"
 #include "pipeline/stored_fill.hpp"
 #include "revoxel/error.hpp"
@@ -84,21 +85,13 @@ void check_request(const ResampleRequest& request, const io::NiftiHeader& input,
         refuse(
             fmt::format("{}: softmax needs scores of a floating type; found {}", request.input, name_of(input.dtype)));
     }
-    if (!label.table.empty() && static_cast<std::int64_t>(label.table.size()) != classes) {
-        refuse(fmt::format("{}: {} channel labels for {} volumes; expected one for each", request.input,
-                           label.table.size(), classes));
-    }
-    for (std::int64_t value : label.table) {
-        if (can_hold(output, value)) continue;
-        refuse(fmt::format("channel label {} does not fit {}; choose a wider dtype", value, name_of(output)));
+    if (const std::string complaint = channel_labels_complaint(label.table, classes, output); !complaint.empty()) {
+        refuse(fmt::format("{}: {}", request.input, complaint));
     }
     const double fill = request.fill.value_or(0.0);
     if (!(std::fabs(fill) < 0x1p53) || fill != std::rint(fill) || !can_hold(output, static_cast<std::int64_t>(fill))) {
         refuse(fmt::format("fill {:g} is no label that {} can hold; give argmax a fill that is one", fill,
                            name_of(output)));
-    }
-    if (label.table.empty() && !can_hold(output, classes - 1)) {
-        refuse(fmt::format("{} classes do not fit {}; choose a wider dtype", classes, name_of(output)));
     }
 }
 

@@ -209,12 +209,12 @@ TEST(Argmax, RefusesTablesAndScoresThatDoNotFit) {
         }
         return "no error";
     };
-    EXPECT_NE(message(scores, {0, 1}).find("2 labels were given for 3 channels"), std::string::npos);
-    EXPECT_NE(message(scores, {0, 1, 256}).find("label 256 does not fit into uint8"), std::string::npos);
+    EXPECT_NE(message(scores, {0, 1}).find("2 channel labels for 3 volumes"), std::string::npos);
+    EXPECT_NE(message(scores, {0, 1, 256}).find("channel label 256 does not fit uint8"), std::string::npos);
     EXPECT_NE(message(scores, {0, -1, 2}).find("label -1"), std::string::npos);
     EXPECT_EQ(message(scores, {0, 255, 2}), "no error");
     const Volume many = scores_of<float>(grid, DType::float32, 300);
-    EXPECT_NE(message(many, {}).find("label 256"), std::string::npos);
+    EXPECT_NE(message(many, {}).find("300 classes do not fit uint8"), std::string::npos);
     const Volume complex = volume_of<float>(
         grid, DType::float32, [](auto, auto, auto) { return 1; }, 1, 2);
     EXPECT_NE(message(complex, {0}).find("2"), std::string::npos);
