@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The public headers belong to the layer that implements them.
 PUBLIC = {
-    "geometry": {"dtype", "error", "grid", "version", "volume"},
+    "geometry": {"dtype", "error", "float16", "grid", "version", "volume"},
     "plan": {"plan"},
     "executors": {"executor"},
     "io": {"nifti"},

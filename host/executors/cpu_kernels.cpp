@@ -15,11 +15,36 @@
 namespace revoxel::REVOXEL_ISA {
 namespace {
 
+/// Converts the first voxels of a packed row, where an instruction does it that the compiler does not find, to the same
+/// bits; returns how many.
+template <typename To, typename From>
+inline std::int64_t convert_some(To*, const From*, std::int64_t) {
+    return 0;
+}
+#if defined(__F16C__) && defined(__AVX2__)
+inline std::int64_t convert_some(float* out, const Float16* in, std::int64_t n) {
+    std::int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i));
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(halves));
+    }
+    return i;
+}
+inline std::int64_t convert_some(Float16* out, const float* in, std::int64_t n) {
+    std::int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m128i halves = _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), halves);
+    }
+    return i;
+}
+#endif
+
 template <typename C, typename T>
 void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t n) {
     const T* __restrict in = static_cast<const T*>(row);
     if (stride == 1) {
-        for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(in[i]);
+        for (std::int64_t i = convert_some(out, in, n); i < n; ++i) out[i] = static_cast<C>(in[i]);
     } else {
         for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(in[i * stride]);
     }
@@ -51,7 +76,7 @@ void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t 
     } else if constexpr (kNarrow<C, T>) {
         for (std::int64_t i = 0; i < n; ++i) out[i] = saturated<T>(in[i]);
     } else {
-        for (std::int64_t i = 0; i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
+        for (std::int64_t i = convert_some(out, in, n); i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
     }
 }
 
@@ -160,16 +185,17 @@ constexpr CpuKernels<C> kKernels = {
     weighted_sum<C>,
     filter<C>,
     {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
-     load<C, std::uint32_t>, load<C, std::int64_t>, load<C, std::uint64_t>, load<C, float>, load<C, double>},
+     load<C, std::uint32_t>, load<C, std::int64_t>, load<C, std::uint64_t>, load<C, Float16>, load<C, float>,
+     load<C, double>},
     {store<C, std::int8_t>, store<C, std::uint8_t>, store<C, std::int16_t>, store<C, std::uint16_t>,
-     store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>, store<C, float>,
-     store<C, double>},
+     store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>,
+     store<C, Float16>, store<C, float>, store<C, double>},
     stream,
     points<C>,
     inside_range,
     {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,
      gather<C, std::int32_t>, gather<C, std::uint32_t>, gather<C, std::int64_t>, gather<C, std::uint64_t>,
-     gather<C, float>, gather<C, double>},
+     gather<C, Float16>, gather<C, float>, gather<C, double>},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "math/kernels.hpp"
 #include "math/values.hpp"
+#include "revoxel/float16.hpp"
 
 namespace revoxel {
 
@@ -71,7 +72,7 @@ struct IndexRange {
 
 template <typename C>
 struct CpuKernels {
-    static constexpr int kDTypes = 10;
+    static constexpr int kDTypes = 11;
     const char* isa;          ///< short name, for REVOXEL_ISA and Executor::name()
     const char* description;  ///< the CPU features that it needs
     /// True where filter() gains from RowFilter::block_base: the most taps that it should be given for.

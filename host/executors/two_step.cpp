@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "executors/parts.hpp"
 #include "executors/thread_pool.hpp"
 #include "executors/views.hpp"
 
@@ -61,20 +63,33 @@ Neighbours neighbours(double c, double k, std::int64_t n) {
     return {std::max<std::int64_t>(lo, 0), std::min(hi, n)};
 }
 
+/// Computed values that are held for each output voxel: the sum, and the sum of the weights.
+int values_held(const Plan& plan) {
+    return is_nan_aware(plan) ? 2 : 1;
+}
+
+std::vector<Box3> two_step_parts(const Plan& plan, std::int64_t scratch_bytes) {
+    const int values = values_held(plan);
+    return parts_of(plan, values, std::max(scratch_bytes, scratch_bytes_of(plan, values) / 8));
+}
+
+using Make = std::function<std::unique_ptr<Executor>(const Plan&, const ExecutorOptions&)>;
+
 template <typename C>
 class TwoStepExecutor final : public Executor {
 public:
-    TwoStepExecutor(const Plan& plan, const ExecutorOptions& options,
-                    const std::function<std::unique_ptr<Executor>(const Plan&, const ExecutorOptions&)>& make)
-        : plan_(plan), options_(options), pool_(options.threads), nan_aware_(is_nan_aware(plan)) {
-        const Plan sums = plan_of_sums(plan_, nan_aware_ ? dtype_of<C>() : plan_.options.input_dtype, dtype_of<C>());
-        ExecutorOptions inner = options;
-        inner.progress = {};
-        sums_ = make(sums, inner);
-        const auto voxels = static_cast<std::size_t>(voxel_count(plan_.output));
+    TwoStepExecutor(const Plan& plan, const ExecutorOptions& options, const Make& make, std::int64_t scratch_bytes)
+        : plan_(plan),
+          options_(options),
+          make_(make),
+          pool_(options.threads),
+          nan_aware_(is_nan_aware(plan)),
+          sums_(plan_of_sums(plan, nan_aware_ ? dtype_of<C>() : plan.options.input_dtype, dtype_of<C>())),
+          parts_(two_step_parts(plan, scratch_bytes)),
+          first_(executors_of(parts_.front())) {
+        const auto voxels = static_cast<std::size_t>(largest_of(parts_));
         values_.resize(voxels);
         if (nan_aware_) {
-            weights_ = make(plan_of_weights(sums), inner);
             const auto input_voxels = static_cast<std::size_t>(voxel_count(plan_.input));
             known_.resize(input_voxels);
             mask_.resize(input_voxels);
@@ -91,35 +106,68 @@ public:
 
     void run(const ConstVolumeView& input, const VolumeView& output) override {
         check_views(plan_, input, output);
-        const VolumeView values = view_of(values_.data(), plan_.output.extent);
-        if (nan_aware_) {
-            split(input);
-            sums_->run(view_of(known_.data(), plan_.input.extent), values);
-            weights_->run(dense(mask_.data(), DType::uint8, plan_.input.extent),
-                          view_of(shares_.data(), plan_.output.extent));
-        } else {
-            sums_->run(input, values);
-        }
+        if (nan_aware_) split(input);
         const FiniteRange range =
             plan_.options.clip == Clip::global ? finite_range(input, {{0, 0, 0}, input.extent}) : FiniteRange{};
         const math::Storing storing = storing_of(plan_, range);
-        pool_.for_each(
-            output.extent[2], [&](std::int64_t k, int) { finish_slice(input, output, storing, k); }, options_.progress);
+        const double all = static_cast<double>(voxel_count(plan_.output));
+        std::int64_t done = 0;
+        for (std::size_t p = 0; p < parts_.size(); ++p) {
+            const Box3& box = parts_[p];
+            const std::int64_t before = std::exchange(done, done + box.count());
+            if (p == 0) {
+                run_sums(first_, input, box);
+            } else {
+                run_sums(executors_of(box), input, box);
+            }
+            pool_.for_each(
+                box.hi[2] - box.lo[2],
+                [&](std::int64_t k, int) { finish_slice(input, output, storing, box, box.lo[2] + k); },
+                progress_between(static_cast<double>(before) / all, static_cast<double>(done) / all));
+        }
     }
 
     std::int64_t workspace_bytes() const noexcept override {
         return static_cast<std::int64_t>((values_.size() + shares_.size() + known_.size()) * sizeof(C) + mask_.size()) +
-               sums_->workspace_bytes() + (weights_ ? weights_->workspace_bytes() : 0);
+               first_.sums->workspace_bytes() + (first_.weights ? first_.weights->workspace_bytes() : 0);
     }
-    std::string name() const override { return sums_->name(); }
+    std::string name() const override { return first_.sums->name(); }
 
 private:
+    /// The executors of one part.
+    struct Executors {
+        std::unique_ptr<Executor> sums, weights;
+    };
+
     static VolumeView dense(void* data, DType dtype, const Extent& n) {
         return {data, dtype, n, {1, n[0], n[0] * n[1]}};
     }
     static VolumeView view_of(C* data, const Extent& n) { return dense(data, dtype_of<C>(), n); }
 
-    /// The input with NaN as 0, and where it is none.
+    Executors executors_of(const Box3& box) const {
+        const Plan part = sums_.cropped(box);
+        ExecutorOptions inner = options_;
+        inner.progress = {};
+        return {make_(part, inner), nan_aware_ ? make_(plan_of_weights(part), inner) : nullptr};
+    }
+
+    void run_sums(const Executors& executors, const ConstVolumeView& input, const Box3& box) {
+        const Extent n{box.hi[0] - box.lo[0], box.hi[1] - box.lo[1], box.hi[2] - box.lo[2]};
+        const VolumeView values = view_of(values_.data(), n);
+        if (!nan_aware_) {
+            executors.sums->run(input, values);
+            return;
+        }
+        executors.sums->run(view_of(known_.data(), plan_.input.extent), values);
+        executors.weights->run(dense(mask_.data(), DType::uint8, plan_.input.extent), view_of(shares_.data(), n));
+    }
+
+    std::function<void(double)> progress_between(double from, double to) const {
+        if (!options_.progress) return {};
+        return [this, from, to](double share) { options_.progress(from + (to - from) * share); };
+    }
+
+    /// The input with 0 for what is not finite, and where it is.
     void split(const ConstVolumeView& input) {
         const Extent& n = input.extent;
         pool_.for_each(n[2], [&](std::int64_t k, int) {
@@ -130,8 +178,8 @@ private:
                     const auto at = static_cast<std::size_t>((k * n[1] + j) * n[0]);
                     for (std::int64_t i = 0; i < n[0]; ++i) {
                         const auto v = static_cast<C>(row[i * input.stride[0]]);
-                        mask_[at + static_cast<std::size_t>(i)] = v == v ? 1 : 0;
-                        known_[at + static_cast<std::size_t>(i)] = v == v ? v : C(0);
+                        mask_[at + static_cast<std::size_t>(i)] = std::isfinite(v) ? 1 : 0;
+                        known_[at + static_cast<std::size_t>(i)] = std::isfinite(v) ? v : C(0);
                     }
                 }
             });
@@ -163,6 +211,7 @@ private:
                 for (std::int64_t j = box[1].lo; j < box[1].hi; ++j)
                     for (std::int64_t i = box[0].lo; i < box[0].hi; ++i) {
                         const auto v = static_cast<C>(*reinterpret_cast<const T*>(address(input, i, j, k)));
+                        if (nan_aware_ && !std::isfinite(v)) continue;
                         low = v < low ? v : low;  // NaN changes nothing
                         high = v > high ? v : high;
                     }
@@ -171,20 +220,22 @@ private:
         return value < low ? low : value > high ? high : value;
     }
 
+    /// Slice k of the part `box` of the output.
     void finish_slice(const ConstVolumeView& input, const VolumeView& output, const math::Storing& storing,
-                      std::int64_t k) const {
-        const Extent& n = output.extent;
-        const Box3& box = plan_.covered;
+                      const Box3& box, std::int64_t k) const {
+        const Box3& covered = plan_.covered;
+        const std::int64_t width = box.hi[0] - box.lo[0], height = box.hi[1] - box.lo[1];
         dispatch(output.dtype, [&](auto zero) {
             using T = decltype(zero);
-            for (std::int64_t j = 0; j < n[1]; ++j) {
-                fill_row(address(output, 0, j, k), output.dtype, output.stride[0], n[0], plan_.options.fill);
-                if (k < box.lo[2] || k >= box.hi[2] || j < box.lo[1] || j >= box.hi[1]) continue;
-                const auto row = static_cast<std::size_t>((k * n[1] + j) * n[0]);
-                for (std::int64_t i = box.lo[0]; i < box.hi[0]; ++i) {
+            for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
+                fill_row(address(output, box.lo[0], j, k), output.dtype, output.stride[0], width, plan_.options.fill);
+                if (k < covered.lo[2] || k >= covered.hi[2] || j < covered.lo[1] || j >= covered.hi[1]) continue;
+                const std::int64_t row = ((k - box.lo[2]) * height + (j - box.lo[1])) * width;
+                const std::int64_t end = std::min(box.hi[0], covered.hi[0]);
+                for (std::int64_t i = std::max(box.lo[0], covered.lo[0]); i < end; ++i) {
                     double c[3], step[3];
                     if (!position(i, j, k, c, step)) continue;
-                    const auto at = row + static_cast<std::size_t>(i);
+                    const auto at = static_cast<std::size_t>(row + (i - box.lo[0]));
                     C value = values_[at];
                     if (nan_aware_) value = shares_[at] < C(kLeastWeight) ? C(NAN) : value / shares_[at];
                     if (plan_.options.clip == Clip::local) value = clipped(value, input, c, step);
@@ -196,14 +247,17 @@ private:
 
     Plan plan_;
     ExecutorOptions options_;
+    Make make_;
     ThreadPool pool_;
     bool nan_aware_;
-    std::unique_ptr<Executor> sums_, weights_;
+    Plan sums_;                ///< of the whole output
+    std::vector<Box3> parts_;  ///< of the output
+    Executors first_;          ///< of the first part; those of the others are made when their turn comes
     std::optional<math::GatherFrame> gather_;
     bool computes_all_ = false;       ///< of a gather: also what lies outside the input
-    std::vector<C> values_, shares_;  ///< of the output voxels
-    std::vector<C> known_;            ///< the input with NaN as 0
-    std::vector<std::uint8_t> mask_;  ///< 1 where it is not NaN
+    std::vector<C> values_, shares_;  ///< of the output voxels of a part
+    std::vector<C> known_;            ///< the input with 0 for what is not finite
+    std::vector<std::uint8_t> mask_;  ///< 1 where it is finite
 };
 
 }  // namespace
@@ -213,11 +267,21 @@ bool needs_two_steps(const Plan& plan) {
     return plan.options.clip == Clip::local || is_nan_aware(plan);
 }
 
-std::unique_ptr<Executor> make_two_step_executor(
-    const Plan& plan, const ExecutorOptions& options,
-    const std::function<std::unique_ptr<Executor>(const Plan&, const ExecutorOptions&)>& make) {
-    if (plan.compute == ComputeType::f32) return std::make_unique<TwoStepExecutor<float>>(plan, options, make);
-    return std::make_unique<TwoStepExecutor<double>>(plan, options, make);
+std::int64_t two_step_scratch_bytes(const Plan& plan, std::int64_t scratch_bytes) {
+    std::int64_t most = 0;
+    const std::int64_t value = plan.compute == ComputeType::f32 ? 4 : 8;
+    for (const Box3& part : two_step_parts(plan, scratch_bytes)) {
+        most = std::max(most, scratch_bytes_of(plan.cropped(part), values_held(plan)));
+    }
+    return most + (is_nan_aware(plan) ? voxel_count(plan.input) * (value + 1) : 0);
+}
+
+std::unique_ptr<Executor> make_two_step_executor(const Plan& plan, const ExecutorOptions& options, const Make& make,
+                                                 std::int64_t scratch_bytes) {
+    if (plan.compute == ComputeType::f32) {
+        return std::make_unique<TwoStepExecutor<float>>(plan, options, make, scratch_bytes);
+    }
+    return std::make_unique<TwoStepExecutor<double>>(plan, options, make, scratch_bytes);
 }
 
 }  // namespace revoxel

@@ -8,9 +8,9 @@ namespace revoxel {
 namespace {
 
 constexpr std::pair<DType, const char*> kNames[] = {
-    {DType::int8, "int8"},       {DType::uint8, "uint8"},     {DType::int16, "int16"}, {DType::uint16, "uint16"},
-    {DType::int32, "int32"},     {DType::uint32, "uint32"},   {DType::int64, "int64"}, {DType::uint64, "uint64"},
-    {DType::float32, "float32"}, {DType::float64, "float64"},
+    {DType::int8, "int8"},       {DType::uint8, "uint8"},     {DType::int16, "int16"},     {DType::uint16, "uint16"},
+    {DType::int32, "int32"},     {DType::uint32, "uint32"},   {DType::int64, "int64"},     {DType::uint64, "uint64"},
+    {DType::float16, "float16"}, {DType::float32, "float32"}, {DType::float64, "float64"},
 };
 
 }  // namespace
@@ -20,7 +20,7 @@ std::size_t size_of(DType dtype) noexcept {
 }
 
 bool is_integer(DType dtype) noexcept {
-    return dtype != DType::float32 && dtype != DType::float64;
+    return dtype != DType::float16 && dtype != DType::float32 && dtype != DType::float64;
 }
 
 const char* name_of(DType dtype) noexcept {

@@ -25,6 +25,9 @@ constexpr double kDegreesPerRadian = 57.29577951308232;
 
 int datatype_for(DType dtype, int components) {
     if (const VoxelType* type = voxel_type(dtype, components)) return type->code;
+    if (dtype == DType::float16) {
+        throw Error(ErrorCode::usage, "NIfTI has no voxels of float16; choose float32, which holds all its values");
+    }
     throw Error(ErrorCode::usage, fmt::format("NIfTI cannot store voxels of {} {} components; keep the input's type",
                                               components, revoxel::name_of(dtype)));
 }

@@ -21,11 +21,11 @@ REVOXEL_HD inline From rounded(From v) {
 }
 
 /// A computed value as a stored one: rounded to an integer, clamped to the type's range; NaN becomes 0.
-/// Into a floating type: rounded to it (float overflows to infinity).
+/// Into a floating type (Float16 is one): rounded to it (float and Float16 overflow to infinity).
 template <typename To, RoundTo rule = RoundTo::even, typename From>
 REVOXEL_HD inline To saturate_round(From v) {
     static_assert(std::is_floating_point_v<From>);
-    if constexpr (std::is_floating_point_v<To>) {
+    if constexpr (!std::numeric_limits<To>::is_integer) {
         return static_cast<To>(v);
     } else {
         // Where From cannot hold the limit it rounds up to the next power of two, so that r below it always fits To.
@@ -44,9 +44,10 @@ template <typename To, typename From>
 REVOXEL_HD inline To convert(From v) {
     if constexpr (std::is_same_v<To, From>) {
         return v;
-    } else if constexpr (std::is_floating_point_v<From>) {
-        return saturate_round<To>(v);
-    } else if constexpr (std::is_floating_point_v<To>) {
+    } else if constexpr (!std::numeric_limits<From>::is_integer) {
+        using Value = std::conditional_t<std::is_floating_point_v<From>, From, float>;  // float holds every Float16
+        return saturate_round<To>(static_cast<Value>(v));
+    } else if constexpr (!std::numeric_limits<To>::is_integer) {
         return static_cast<To>(v);
     } else {
         if (std::is_signed_v<From> && v < From{0}) {

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <type_traits>
 
+#include "executors/parts.hpp"
 #include "executors/thread_pool.hpp"
 #include "executors/views.hpp"
 #include "math/kernels.hpp"
@@ -18,22 +19,6 @@
 namespace revoxel::pipeline {
 namespace {
 
-void check_table(const std::vector<std::int64_t>& table, const Volume& scores, DType output) {
-    if (scores.components() != 1) {
-        throw Error(ErrorCode::usage,
-                    fmt::format("scores stand in volumes of one component; these voxels have {}", scores.components()));
-    }
-    if (std::ssize(table) != scores.frames()) {
-        throw Error(ErrorCode::usage, fmt::format("{} labels were given for {} channels; expected one for each",
-                                                  table.size(), scores.frames()));
-    }
-    for (std::int64_t label : table) {
-        if (can_hold(output, label)) continue;
-        throw Error(ErrorCode::usage,
-                    fmt::format("label {} does not fit into {}; choose a wider dtype", label, name_of(output)));
-    }
-}
-
 /// The plan of a channel: scores as computed, NaN where there is none.
 Plan plan_of_scores(const Plan& plan) {
     Plan scores = plan;
@@ -42,41 +27,10 @@ Plan plan_of_scores(const Plan& plan) {
     return scores;
 }
 
-/// The array that a gather reads after passes have made it; null where there is none.
-const AffineGather* prefiltered_gather(const Plan& plan) {
-    return plan.stages.size() > 1 ? std::get_if<AffineGather>(&plan.stages.back()) : nullptr;
-}
-
-std::int64_t scratch_of(const Plan& part) {
-    std::int64_t values = 2 * voxel_count(part.output);
-    if (const AffineGather* gather = prefiltered_gather(part)) {
-        values += gather->extent[0] * gather->extent[1] * gather->extent[2];
-    }
-    return values * static_cast<std::int64_t>(size_of(part.options.output_dtype));
-}
-
-/// Halves `box` until its scratch is small enough. Passes read whole rows of the input, so rows stay whole unless a
-/// gather reads what the passes make.
-void add_parts(const Plan& plan, const Box3& box, std::int64_t scratch_bytes, std::vector<Box3>& parts) {
-    std::size_t axis = 2;
-    for (std::size_t d : {1, 0}) {
-        const bool may_cut = d != 0 || prefiltered_gather(plan) != nullptr;
-        if (may_cut && box.hi[d] - box.lo[d] > box.hi[axis] - box.lo[axis]) axis = d;
-    }
-    if (box.hi[axis] - box.lo[axis] == 1 || scratch_of(plan.cropped(box)) <= scratch_bytes) {
-        parts.push_back(box);
-        return;
-    }
-    Box3 low = box, high = box;
-    low.hi[axis] = high.lo[axis] = (box.lo[axis] + box.hi[axis]) / 2;
-    add_parts(plan, low, scratch_bytes, parts);
-    add_parts(plan, high, scratch_bytes, parts);
-}
-
-/// A row of the values of the largest part.
-Grid scratch_grid(const std::vector<Box3>& parts) {
+/// A row of so many voxels.
+Grid row_grid(std::int64_t voxels) {
     Grid grid;
-    for (const Box3& part : parts) grid.extent[0] = std::max(grid.extent[0], part.count());
+    grid.extent[0] = voxels;
     return grid;
 }
 
@@ -105,8 +59,8 @@ public:
           backend_(backend),
           options_(options),
           pool_(options.threads),
-          best_(scratch_grid(parts), plan.options.output_dtype),
-          score_(scratch_grid(parts), plan.options.output_dtype) {}
+          best_(row_grid(largest_of(parts)), plan.options.output_dtype),
+          score_(row_grid(largest_of(parts)), plan.options.output_dtype) {}
 
     ArgmaxRun run(const Volume& scores, const std::vector<std::int64_t>& table, const VolumeView& output,
                   double fill_label) {
@@ -207,23 +161,43 @@ void softmax(double* values, std::int64_t voxels, std::int64_t channels) {
 
 }  // namespace
 
+std::string channel_labels_complaint(const std::vector<std::int64_t>& table, std::int64_t channels, DType output) {
+    if (table.empty() && !can_hold(output, channels - 1)) {
+        return fmt::format("{} classes do not fit {}; choose a wider dtype", channels, name_of(output));
+    }
+    if (!table.empty() && std::ssize(table) != channels) {
+        return fmt::format("{} channel labels for {} volumes; expected one for each", table.size(), channels);
+    }
+    for (std::int64_t label : table) {
+        if (can_hold(output, label)) continue;
+        return fmt::format("channel label {} does not fit {}; choose a wider dtype", label, name_of(output));
+    }
+    return {};
+}
+
 ArgmaxRun argmax_channels(const Plan& plan, Backend backend, const ExecutorOptions& options, const Volume& scores,
                           std::vector<std::int64_t> table, Volume& output, std::int64_t scratch_bytes) {
+    if (scores.components() != 1) {
+        throw Error(ErrorCode::usage,
+                    fmt::format("scores stand in volumes of one component; these voxels have {}", scores.components()));
+    }
+    if (const std::string complaint = channel_labels_complaint(table, scores.frames(), output.dtype());
+        !complaint.empty()) {
+        throw Error(ErrorCode::usage, complaint);
+    }
     if (table.empty()) {
         table.resize(static_cast<std::size_t>(scores.frames()));
         std::iota(table.begin(), table.end(), std::int64_t{0});
     }
-    check_table(table, scores, output.dtype());
     const Plan channel = plan_of_scores(plan);
-    std::vector<Box3> parts;
-    add_parts(channel, {{0, 0, 0}, channel.output.extent}, scratch_bytes, parts);
+    const std::vector<Box3> parts = parts_of(channel, 2, scratch_bytes);
     return PartByPart(channel, parts, backend, options).run(scores, table, output.view(), plan.options.fill);
 }
 
 void softmax_in_place(Volume& scores, int threads) {
     if (is_integer(scores.dtype())) {
-        throw Error(ErrorCode::usage, fmt::format("softmax on integers: these scores are {}; expected float32 or "
-                                                  "float64, or leave softmax out",
+        throw Error(ErrorCode::usage, fmt::format("softmax on integers: these scores are {}; expected a "
+                                                  "floating type, or leave softmax out",
                                                   name_of(scores.dtype())));
     }
     const std::int64_t channels = scores.frames();
@@ -235,7 +209,7 @@ void softmax_in_place(Volume& scores, int threads) {
     for (std::vector<double>& values : scratch) values.resize(static_cast<std::size_t>(run * channels));
     dispatch(scores.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        if constexpr (std::is_floating_point_v<T>) {
+        if constexpr (!std::numeric_limits<T>::is_integer) {
             pool.for_each((voxels + run - 1) / run, [&](std::int64_t item, int thread) {
                 T* first = reinterpret_cast<T*>(scores.data()) + item * run;
                 const std::int64_t n = std::min(run, voxels - item * run);

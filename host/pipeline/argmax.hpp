@@ -21,14 +21,18 @@ struct ArgmaxRun {
     std::int64_t scratch_bytes = 0;
 };
 
+/// What is wrong with the labels of so many channels (empty: 0, 1, 2, ...) in an output of this type: not one for each,
+/// or one that does not fit. Empty: nothing.
+std::string channel_labels_complaint(const std::vector<std::int64_t>& table, std::int64_t channels, DType output);
+
 /// Writes, in each output voxel, the label of the channel whose resampled score is largest: the first of equals, and
 /// NaN is less than any score. Voxels without a score (outside the input, or NaN in all channels) hold the plan's fill.
 /// The result is bit for bit that of resampling each channel whole, into the plan's compute type, whatever
 /// `scratch_bytes` and the number of threads.
 ///
 /// `plan` resamples one channel; its output dtype plays no part. The frames of `scores` are the channels, `table` has
-/// the label of each; empty: 0, 1, 2, ... Throws Error(usage) when the two differ in number, when a label does not fit
-/// the output's type, and when scores have several components.
+/// the label of each; empty: 0, 1, 2, ... Throws Error(usage) for what channel_labels_complaint finds, and when scores
+/// have several components.
 ArgmaxRun argmax_channels(const Plan& plan, Backend backend, const ExecutorOptions& options, const Volume& scores,
                           std::vector<std::int64_t> table, Volume& output,
                           std::int64_t scratch_bytes = kArgmaxScratchBytes);

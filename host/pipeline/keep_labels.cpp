@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "executors/ballot.hpp"
+#include "executors/parts.hpp"
 #include "executors/thread_pool.hpp"
 #include "executors/views.hpp"
 #include "math/values.hpp"
@@ -105,22 +106,16 @@ Box3 common(const Box3& a, const Box3& b) {
     return box;
 }
 
-/// Adds parts of `box`, of at most so many voxels each, that together hold all voxels that may read input voxels of
+/// Parts of `box`, of at most so many voxels each, that together hold all voxels that may read input voxels of
 /// `wanted`.
-void add_parts(const Plan& plan, const Box3& box, const Box3& wanted, std::int64_t voxels, std::vector<Box3>& parts) {
-    if (common(plan.input_box(box), wanted).empty()) return;
-    if (box.count() <= voxels) {
-        parts.push_back(box);
-        return;
-    }
-    std::size_t axis = 0;
-    for (std::size_t d = 1; d < 3; ++d) {
-        if (box.hi[d] - box.lo[d] > box.hi[axis] - box.lo[axis]) axis = d;
-    }
-    Box3 low = box, high = box;
-    low.hi[axis] = high.lo[axis] = (box.lo[axis] + box.hi[axis]) / 2;
-    add_parts(plan, low, wanted, voxels, parts);
-    add_parts(plan, high, wanted, voxels, parts);
+std::vector<Box3> parts_reading(const Plan& plan, const Box3& box, const Box3& wanted, std::int64_t voxels) {
+    std::vector<Box3> parts;
+    const auto judge = [&](const Box3& part) {
+        if (common(plan.input_box(part), wanted).empty()) return Cut::drop;
+        return part.count() <= voxels ? Cut::keep : Cut::halves;
+    };
+    add_parts(box, {true, true, true}, judge, parts);
+    return parts;
 }
 
 /// An output voxel for a label. More votes are better, then an earlier place in memory.
@@ -178,8 +173,7 @@ public:
     /// A label that is missing in the output, and its box in the input. Nothing where it stays lost.
     std::optional<KeptLabel> keep(std::int64_t label, const Box3& box) {
         if (!can_hold(output_.dtype, label)) return std::nullopt;
-        std::vector<Box3> parts;
-        add_parts(plan_, plan_.covered, box, kPartVoxels, parts);
+        const std::vector<Box3> parts = parts_reading(plan_, plan_.covered, box, kPartVoxels);
         std::vector<Candidate> of_thread(static_cast<std::size_t>(pool_.size()));
         pool_.for_each(std::ssize(parts), [&](std::int64_t part, int thread) {
             dispatch(input_.dtype, [&](auto zero) {
@@ -217,9 +211,8 @@ private:
             wanted.lo[d] = near.lo[axis];
             wanted.hi[d] = near.hi[axis];
         }
-        std::vector<Box3> parts;
-        add_parts(plan_, part, near, kSmallPartVoxels, parts);
-        for (const Box3& small : parts) search_voxels(small, label, wanted, best);
+        for (const Box3& small : parts_reading(plan_, part, near, kSmallPartVoxels))
+            search_voxels(small, label, wanted, best);
     }
 
     template <typename T>

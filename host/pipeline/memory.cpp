@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 
+#include "executors/two_step.hpp"
 #include "pipeline/argmax.hpp"
 #include "revoxel/error.hpp"
 
@@ -25,10 +26,12 @@ std::int64_t volume_bytes(const io::NiftiHeader& header) {
 
 namespace {
 
-/// The array that a gather reads, where passes make one; all other scratch is small.
+/// The array that a gather reads, where passes make one, and what clipping and leaving out hold; all other scratch is
+/// small.
 double workspace_bytes(const ResampleJob& job) {
     const Plan& plan = job.plan;
     if (job.request.label.argmax) return static_cast<double>(kArgmaxScratchBytes);
+    if (needs_two_steps(plan)) return static_cast<double>(two_step_scratch_bytes(plan));
     if (plan.stages.size() < 2) return 0.0;
     const auto* gather = std::get_if<AffineGather>(&plan.stages.back());
     if (gather == nullptr) return 0.0;

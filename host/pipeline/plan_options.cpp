@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pipeline/checks.hpp"
+#include "pipeline/argmax.hpp"
 #include "pipeline/label_value.hpp"
+#include "pipeline/stored_fill.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel::pipeline {
@@ -105,26 +106,21 @@ void check_request(const ResampleRequest& request, const io::NiftiHeader& input,
         refuse(
             fmt::format("{}: softmax needs scores of a floating type; found {}", request.input, name_of(input.dtype)));
     }
-    if (!label.table.empty() && static_cast<std::int64_t>(label.table.size()) != classes) {
-        refuse(fmt::format("{}: {} channel labels for {} volumes; expected one for each", request.input,
-                           label.table.size(), classes));
-    }
-    for (std::int64_t value : label.table) {
-        if (can_hold(output, value)) continue;
-        refuse(fmt::format("channel label {} does not fit {}; choose a wider dtype", value, name_of(output)));
+    if (const std::string complaint = channel_labels_complaint(label.table, classes, output); !complaint.empty()) {
+        refuse(fmt::format("{}: {}", request.input, complaint));
     }
     const double fill = request.fill.value_or(0.0);
     if (!is_label(fill, output)) {
         refuse(fmt::format("fill {:g} is no label that {} can hold; give argmax a fill that is one", fill,
                            name_of(output)));
     }
-    if (label.table.empty() && !can_hold(output, classes - 1)) {
-        refuse(fmt::format("{} classes do not fit {}; choose a wider dtype", classes, name_of(output)));
-    }
 }
 
 DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input) {
     const LabelRequest& label = request.label;
+    if (request.dtype == DType::float16) {
+        refuse("dtype float16: NIfTI has no such voxels; choose float32, which holds all its values");
+    }
     const bool colour = input.components >= 3, complex = input.components == 2;
     const char* single = label.labels             ? "a label map"
                          : label.fraction         ? "a label fraction"

@@ -22,7 +22,8 @@ struct Preset {
     Antialias antialias;
     Clip clip;
     Rounding rounding;
-    std::optional<DType> dtype;  ///< none: the input's
+    std::optional<DType> dtype;       ///< none: the input's
+    bool nearest_when_thick = false;  ///< along the thick axis of anisotropic voxels: thick_axis_of
 };
 
 constexpr Preset kPresets[] = {
@@ -41,7 +42,7 @@ constexpr Preset kPresets[] = {
     {"monai", GridPolicy::first, CountRule::span, Kernel::linear, Kernel::nearest, Boundary::edge, Boundary::edge,
      Outside::extend, Antialias::none, Clip::none, Rounding::even, DType::float32},
     {"nnunet", GridPolicy::edges, CountRule::even, Kernel::bspline3, Kernel::linear, Boundary::edge, Boundary::edge,
-     Outside::fill, Antialias::none, Clip::global, Rounding::even, DType::float32},
+     Outside::fill, Antialias::none, Clip::global, Rounding::even, DType::float32, true},
     {"mrtrix", GridPolicy::centre, CountRule::down, Kernel::cubic, Kernel::nearest, Boundary::edge, Boundary::edge,
      Outside::fill, Antialias::supersample, Clip::none, Rounding::even, DType::float32},
     {"freesurfer", GridPolicy::half, CountRule::ceil, Kernel::linear, Kernel::nearest, Boundary::constant,
@@ -78,7 +79,7 @@ std::optional<int> thick_axis(const Vec3& s) {
 }
 
 /// The thick axis of the input, else that of the spacing asked for.
-std::optional<int> nnunet_axis(const ResampleRequest& request, const io::NiftiHeader& input) {
+std::optional<int> thick_axis_of(const ResampleRequest& request, const io::NiftiHeader& input) {
     const Vec3 s = spacing(input.grid);
     std::optional<int> axis = thick_axis(s);
     if (axis || !request.grid.spacing_mm) return axis;
@@ -93,8 +94,8 @@ void set_kernel(ResampleRequest& request, const Preset& preset, const io::NiftiH
     if (!request.kernel) {
         PerAxis<Kernel> kernel(request.label.labels ? preset.labels : preset.image);
         if (request.label.fraction || request.label.argmax) kernel = Kernel::linear;
-        if (preset.name == std::string_view("nnunet")) {
-            if (const std::optional<int> axis = nnunet_axis(request, input)) kernel[*axis] = Kernel::nearest;
+        if (preset.nearest_when_thick) {
+            if (const std::optional<int> axis = thick_axis_of(request, input)) kernel[*axis] = Kernel::nearest;
         }
         request.kernel = kernel;
     }

@@ -7,7 +7,7 @@
 namespace revoxel::pipeline {
 
 /// The request with what its preset says filled in where it says nothing itself. Throws Error(usage) for an unknown
-/// name. `input`: nnunet decides by the anisotropy of the spacing.
+/// name. `input`: a preset may decide by the anisotropy of the spacing.
 ResampleRequest with_preset(const ResampleRequest& request, const io::NiftiHeader& input);
 
 }  // namespace revoxel::pipeline

@@ -7,15 +7,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "io/nifti_path.hpp"
 #include "pipeline/argmax.hpp"
-#include "pipeline/checks.hpp"
 #include "pipeline/keep_labels.hpp"
 #include "pipeline/label_fraction.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/rows.hpp"
+#include "pipeline/stored_fill.hpp"
+#include "pipeline/warnings.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel {
@@ -66,7 +68,7 @@ void check_unchanged(const ResampleJob& job, const io::NiftiHeader& read) {
 void replace_nan(Volume& volume, double stored) {
     dispatch(volume.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        if constexpr (std::is_floating_point_v<T>) {
+        if constexpr (!std::numeric_limits<T>::is_integer) {
             T* values = reinterpret_cast<T*>(volume.data());
             const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
             std::replace_if(
@@ -111,7 +113,7 @@ void scale_in_place(Volume& scores, double slope, double intercept) {
     if (slope == 1.0 && intercept == 0.0) return;
     dispatch(scores.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        if constexpr (std::is_floating_point_v<T>) {
+        if constexpr (!std::numeric_limits<T>::is_integer) {
             T* values = reinterpret_cast<T*>(scores.data());
             const std::int64_t count = scores.size_bytes() / static_cast<std::int64_t>(sizeof(T));
             std::transform(values, values + count, values,

@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "io/nifti_path.hpp"
-#include "pipeline/checks.hpp"
 #include "pipeline/field_of_view.hpp"
 #include "pipeline/grid_request.hpp"
 #include "pipeline/plan_options.hpp"
 #include "pipeline/presets.hpp"
 #include "pipeline/resolution.hpp"
+#include "pipeline/warnings.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/resample.hpp"
 #include "revoxel/version.hpp"

@@ -40,7 +40,7 @@ std::string options_text(const PlanOptions& o) {
     }
     if (o.labels) text += ", votes of labels";
     if (o.clip != Clip::none) text += fmt::format(", clipped to the {} range", name_of(o.clip));
-    if (o.nan_aware) text += ", NaN left out";
+    if (o.nan_aware) text += ", NaN and infinities left out";
     return text;
 }
 

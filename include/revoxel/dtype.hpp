@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <string>
 
+#include "revoxel/float16.hpp"
+
 namespace revoxel {
 
 /// The type of one stored scalar. RGB, RGBA and complex voxels are several scalars of one of these ("components").
-enum class DType : std::uint8_t { int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64 };
+enum class DType : std::uint8_t { int8, uint8, int16, uint16, int32, uint32, int64, uint64, float16, float32, float64 };
 
-inline constexpr int kDTypeCount = 10;
+inline constexpr int kDTypeCount = 11;
 
 /// Bytes of one scalar.
 std::size_t size_of(DType dtype) noexcept;
@@ -40,6 +42,7 @@ decltype(auto) dispatch(DType dtype, F&& f) {
         case DType::uint32: return f(std::uint32_t{});
         case DType::int64: return f(std::int64_t{});
         case DType::uint64: return f(std::uint64_t{});
+        case DType::float16: return f(Float16{});
         case DType::float32: return f(float{});
         case DType::float64: break;
     }

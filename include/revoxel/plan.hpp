@@ -201,7 +201,7 @@ struct PlanOptions {
     Vec3 aperture{1, 1, 1};  ///< width that an input voxel is the mean of, in voxels: slice thickness / spacing
     bool labels = false;     ///< votes instead of sums: the value with the largest weight, ties to the smallest value
     Clip clip = Clip::none;
-    bool nan_aware = false;  ///< weights are renormalised over the taps that are not NaN; NaN where too few are left
+    bool nan_aware = false;  ///< weights are renormalised over the taps that are finite; NaN where too few are left
     DType input_dtype = DType::float32;
     DType output_dtype = DType::float32;
     double fill = 0.0;          ///< stored value of output voxels outside the input, saturated into the output dtype

@@ -129,7 +129,7 @@ private:
 
     std::string value_complaint(const Extent& at, double got, double expected, Observed& o) const {
         const PlanOptions& options = plan.options;
-        // Where rounding decides whether enough is left that is not NaN, both answers are right.
+        // Where rounding decides whether enough is left that is finite, both answers are right.
         if (options.nan_aware &&
             std::abs(oracle.finite_share(at) - oracle::kLeastShare) <= oracle.share_error(precision, at))
             return "";
@@ -143,10 +143,10 @@ private:
                              (scaled ? 0x1p-51 * (std::abs(exact) + std::abs(options.output_intercept)) : 0.0);
         const double low = oracle::stored_scaled(options, exact - bound),
                      high = oracle::stored_scaled(options, exact + bound);
-        // Rounding to integers hides the error: only floating outputs say how large it is.
+        // Rounding to integers and halves hides the error: only wider outputs say how large it is.
         const bool wide = options.output_dtype == DType::float64;
-        if (!is_integer(options.output_dtype) && computed > 0.0 && !scaled && !options.threshold &&
-            wide == (plan.compute == ComputeType::f64)) {
+        const bool narrow = is_integer(options.output_dtype) || options.output_dtype == DType::float16;
+        if (!narrow && computed > 0.0 && !scaled && !options.threshold && wide == (plan.compute == ComputeType::f64)) {
             const double error = std::abs(got - exact);
             o.share = std::max(o.share, error / computed);
             o.eps = std::max(o.eps, error / (scale * precision.quantum));
@@ -196,7 +196,7 @@ void Field::set(std::int64_t i, std::int64_t j, std::int64_t k, double value) {
     dispatch(view_.dtype, [&](auto zero) {
         using T = decltype(zero);
         T stored;
-        if constexpr (std::is_floating_point_v<T>) {
+        if constexpr (!std::numeric_limits<T>::is_integer) {
             stored = static_cast<T>(value);
         } else {
             const double r = std::nearbyint(value);

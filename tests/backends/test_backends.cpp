@@ -8,16 +8,17 @@
 
 #include "backends/harness.hpp"
 #include "revoxel/error.hpp"
+#include "support/options.hpp"
 
 namespace revoxel::harness {
 namespace {
+
+using test::kDTypes;
 
 constexpr Kernel kKernels[] = {Kernel::nearest,  Kernel::linear,   Kernel::cubic,    Kernel::lanczos3,
                                Kernel::bspline2, Kernel::bspline3, Kernel::bspline4, Kernel::bspline5};
 constexpr Kernel kGatherKernels[] = {Kernel::nearest, Kernel::linear, Kernel::cubic, Kernel::bspline3};
 constexpr GridPolicy kPolicies[] = {GridPolicy::centre, GridPolicy::edges, GridPolicy::first, GridPolicy::ends};
-constexpr DType kDTypes[] = {DType::int8,   DType::uint8, DType::int16,  DType::uint16,  DType::int32,
-                             DType::uint32, DType::int64, DType::uint64, DType::float32, DType::float64};
 
 std::string dtype_case(DType dtype) {
     return revoxel::name_of(dtype);

@@ -2,24 +2,23 @@
 // the oracle. Then what is done to values and labels, and plans that are cut to boxes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "backends/harness.hpp"
+#include "executors/two_step.hpp"
 #include "revoxel/error.hpp"
+#include "support/options.hpp"
 
 namespace revoxel::harness {
 namespace {
 
-constexpr Kernel kKernels[] = {Kernel::nearest,       Kernel::linear,       Kernel::cubic,       Kernel::area,
-                               Kernel::gaussian,      Kernel::lanczos2,     Kernel::lanczos3,    Kernel::lanczos4,
-                               Kernel::sinc_lanczos,  Kernel::sinc_hamming, Kernel::sinc_cosine, Kernel::sinc_welch,
-                               Kernel::sinc_blackman, Kernel::bspline2,     Kernel::bspline3,    Kernel::bspline4,
-                               Kernel::bspline5};
-constexpr Boundary kBoundaries[] = {Boundary::edge, Boundary::mirror,   Boundary::reflect,
-                                    Boundary::wrap, Boundary::constant, Boundary::renormalise};
+using test::kBoundaries;
+using test::kKernels;
+
 constexpr Antialias kAntialias[] = {Antialias::automatic, Antialias::none,       Antialias::stretch, Antialias::pillow,
                                     Antialias::gaussian,  Antialias::aperture,   Antialias::area,    Antialias::skimage,
                                     Antialias::mirp,      Antialias::supersample};
@@ -177,15 +176,17 @@ TEST(Options, ClippingRoundingAndThreshold) {
     }
 }
 
-/// Noise with NaN in a corner, a slab and single voxels.
+/// Noise with NaN in a corner and a slab, and single voxels of NaN and both infinities.
 Field holed_field(const Extent& extent, DType dtype, std::uint64_t seed) {
     Field field(extent, dtype, Layout::packed);
     fill_random(field, seed);
     for (std::int64_t k = 0; k < extent[2]; ++k)
         for (std::int64_t j = 0; j < extent[1]; ++j)
             for (std::int64_t i = 0; i < extent[0]; ++i) {
-                const bool hole = (i < 3 && j < 4) || k == 4 || (i * 7 + j * 3 + k) % 11 == 0;
-                if (hole) field.set(i, j, k, NAN);
+                const std::int64_t scattered = (i * 7 + j * 3 + k) % 33;
+                if ((i < 3 && j < 4) || k == 4 || scattered == 0) field.set(i, j, k, NAN);
+                if (scattered == 11) field.set(i, j, k, INFINITY);
+                if (scattered == 22) field.set(i, j, k, -INFINITY);
             }
     return field;
 }
@@ -204,6 +205,40 @@ TEST(Options, NanAwareWeights) {
                     const Plan plan = make_plan(c.input, c.output, c.options);
                     check_oracle(plan, input, check_backends(plan, input, Layout::packed));
                 }
+            }
+        }
+    }
+}
+
+// NaN-aware and clipped plans work through the output part by part: the same bytes in any parts, in less memory.
+TEST(Options, TwoStepsInParts) {
+    const auto make = [](const Plan& plan, const ExecutorOptions& options) {
+        return make_executor(plan, Backend::cpu, options);
+    };
+    for (Case c : {separable_case(), oblique_case()}) {
+        for (Kernel kernel : {Kernel::linear, Kernel::bspline3}) {
+            for (bool nan_aware : {false, true}) {
+                c.options.kernel = kernel;
+                c.options.clip = nan_aware ? Clip::none : Clip::local;
+                c.options.nan_aware = nan_aware;
+                SCOPED_TRACE(describe(c));
+                const Field input = holed_field(c.input.extent, DType::float32, 5);
+                const Plan plan = make_plan(c.input, c.output, c.options);
+                const std::vector<std::byte> whole = run_checked(plan, {Backend::cpu, 2}, input, Layout::packed);
+                std::vector<double> shares;
+                ExecutorOptions options;
+                options.threads = 1;
+                const std::int64_t bytes = make_executor(plan, Backend::cpu, options)->workspace_bytes();
+                options.progress = [&](double share) { shares.push_back(share); };
+                const auto executor = make_two_step_executor(plan, options, make, 1);
+                Field output(c.output.extent, DType::float32, Layout::padded);
+                executor->run(input.view(), output.view());
+                EXPECT_TRUE(output.packed() == whole);
+                EXPECT_TRUE(output.gaps_untouched());
+                EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+                EXPECT_EQ(shares.back(), 1.0);
+                EXPECT_LT(executor->workspace_bytes(), bytes);
+                EXPECT_GE(executor->workspace_bytes(), two_step_scratch_bytes(plan, 1));
             }
         }
     }

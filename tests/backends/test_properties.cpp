@@ -9,18 +9,15 @@
 
 #include "backends/harness.hpp"
 #include "oracle/oracle.hpp"
+#include "support/options.hpp"
 
 namespace revoxel::harness {
 namespace {
 
-constexpr Kernel kKernels[] = {Kernel::nearest,       Kernel::linear,       Kernel::cubic,       Kernel::area,
-                               Kernel::gaussian,      Kernel::lanczos2,     Kernel::lanczos3,    Kernel::lanczos4,
-                               Kernel::sinc_lanczos,  Kernel::sinc_hamming, Kernel::sinc_cosine, Kernel::sinc_welch,
-                               Kernel::sinc_blackman, Kernel::bspline2,     Kernel::bspline3,    Kernel::bspline4,
-                               Kernel::bspline5};
+using test::kDTypes;
+using test::kKernels;
+
 constexpr Kernel kSplines[] = {Kernel::bspline2, Kernel::bspline3, Kernel::bspline4, Kernel::bspline5};
-constexpr DType kDTypes[] = {DType::int8,   DType::uint8, DType::int16,  DType::uint16,  DType::int32,
-                             DType::uint32, DType::int64, DType::uint64, DType::float32, DType::float64};
 constexpr Backend kBackends[] = {Backend::reference, Backend::cpu};
 
 std::vector<double> run(const Plan& plan, Backend backend, const Field& input) {
@@ -58,6 +55,7 @@ TEST(Constants, StayConstant) {
                     Field field(input.extent, dtype, Layout::packed);
                     field.fill([&](auto, auto, auto) { return value; });
                     const double stored = field.get(0, 0, 0);  // after saturation
+                    if (std::isinf(stored)) continue;          // 65535 and more as float16
                     options.fill = stored;
                     const Plan filled = make_plan(input, output, options);
                     const double unit = plan.compute == ComputeType::f32 ? 0x1p-24 : 0x1p-53;

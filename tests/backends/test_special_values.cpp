@@ -9,14 +9,15 @@
 
 #include "backends/harness.hpp"
 #include "oracle/oracle.hpp"
+#include "support/options.hpp"
 
 namespace revoxel::harness {
 namespace {
 
+using test::kDTypes;
+
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr DType kDTypes[] = {DType::int8,   DType::uint8, DType::int16,  DType::uint16,  DType::int32,
-                             DType::uint32, DType::int64, DType::uint64, DType::float32, DType::float64};
 
 char class_of(double v) {
     return std::isnan(v) ? 'n' : std::isinf(v) ? (v > 0 ? '+' : '-') : 'f';

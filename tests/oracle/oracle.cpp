@@ -19,6 +19,14 @@ double square(double x) {
     return x * x;
 }
 
+// The nearest value of 11 binary digits, of steps no finer than 2^-24; ties to even.
+double half_value(double v) {
+    if (v == 0.0 || !std::isfinite(v)) return v;
+    const double step = std::ldexp(1.0, std::max(std::ilogb(v) - 10, -24));
+    const double nearest = std::nearbyint(v / step) * step;
+    return std::abs(nearest) > 65504.0 ? std::copysign(std::numeric_limits<double>::infinity(), v) : nearest;
+}
+
 }  // namespace
 
 // By Cramer's rule; the plan uses a matrix inverse elsewhere.
@@ -51,8 +59,8 @@ Oracle::Oracle(const Grid& input, const Grid& output, const PlanOptions& options
     filtered_ = samples_;
     if (options_.nan_aware) {
         for (double& v : filtered_) {
-            share_.push_back(std::isnan(v) ? 0.0 : 1.0);
-            if (std::isnan(v)) v = 0.0;
+            share_.push_back(std::isfinite(v) ? 1.0 : 0.0);
+            if (!std::isfinite(v)) v = 0.0;
         }
     }
     for (int axis = 0; axis < 3; ++axis) {
@@ -278,7 +286,8 @@ double Oracle::clipped(const Extent& o, double v) const {
                 if (!near(1, j)) continue;
                 for (std::int64_t i = 0; i < n[0]; ++i) {
                     const double sample = samples_[static_cast<std::size_t>((k * n[1] + j) * n[0] + i)];
-                    if (near(0, i) && !std::isnan(sample)) widen(sample);
+                    const bool there = options_.nan_aware ? std::isfinite(sample) : !std::isnan(sample);
+                    if (near(0, i) && there) widen(sample);
                 }
             }
         }
@@ -296,6 +305,7 @@ double Oracle::stored(const Extent& o) const {
 double stored_value(DType dtype, double v, Rounding rounding) {
     if (dtype == DType::float64) return v;
     if (dtype == DType::float32) return static_cast<double>(static_cast<float>(v));
+    if (dtype == DType::float16) return half_value(v);
     if (std::isnan(v)) return 0.0;
     // nearbyint rounds to nearest even in the default environment.
     const double whole = rounding == Rounding::even   ? std::nearbyint(v)

@@ -49,7 +49,7 @@ inline constexpr Precision kDouble{0x1p-53, 0x1p-52};
 
 /// Votes are multiples of this: products of three weights, each a multiple of 2^-20.
 inline constexpr double kVote = 0x1p-60;
-/// Below this share of weight on voxels that are not NaN there is no value (nan_aware).
+/// Below this share of weight on voxels that are finite there is no value (nan_aware).
 inline constexpr double kLeastShare = 1.0 / 64;
 
 class Oracle {
@@ -62,7 +62,7 @@ public:
     /// The computed value, clipped, before it is scaled and stored; only for voxels that are inside. NaN and infinities
     /// follow the arithmetic, with every tap of weight zero left out.
     double value(const Extent& o) const;
-    /// nan_aware: the weight at `o` of what is not NaN.
+    /// nan_aware: the weight at `o` of what is finite.
     double finite_share(const Extent& o) const;
     /// What the voxel must hold, exactly: value or label scaled, compared, rounded; fill where it is not inside.
     double stored(const Extent& o) const;
@@ -83,8 +83,8 @@ public:
     /// k_eff: the factor by which low-passes work; 1 on axes that are not down-sampled.
     const Vec3& low_pass() const { return low_pass_; }
 
-    /// An upper bound on |executor - oracle| at `o` before the value is scaled and stored, for samples that are finite
-    /// or, of nan_aware plans, NaN; derived in oracle_error.cpp.
+    /// An upper bound on |executor - oracle| at `o` before the value is scaled and stored, for samples that are finite;
+    /// of nan_aware plans for any; derived in oracle_error.cpp.
     double error_bound(const Precision& precision, const Extent& o) const;
     /// The largest of them.
     double error_bound(const Precision& precision) const;
@@ -136,9 +136,9 @@ private:
     std::vector<double> samples_;  ///< as they were given
     /// What runs on the input grid ahead of the interpolation, in this order, as a row for each input index.
     std::array<std::vector<std::vector<Row>>, 3> on_grid_;
-    std::vector<double> filtered_;                       ///< samples_ after on_grid_; nan_aware: with 0 for NaN
-    std::vector<double> share_;                          ///< nan_aware: the same for 0 where a sample is NaN, else 1
-    mutable std::array<std::map<double, Row>, 3> rows_;  ///< rows already made, by position
+    std::vector<double> filtered_;  ///< samples_ after on_grid_; nan_aware: with 0 for what is not finite
+    std::vector<double> share_;     ///< nan_aware: the same for 1 where a sample is finite, else 0
+    mutable std::array<std::map<double, Row>, 3> rows_;             ///< rows already made, by position
     mutable std::map<double, double> value_errors_, share_errors_;  ///< bounds already derived, by Precision::unit
     mutable std::optional<double> position_error_;
 };

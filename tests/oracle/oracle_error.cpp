@@ -231,7 +231,7 @@ double Oracle::share_sum_error(const Precision& precision) const {
     const auto known = share_errors_.find(precision.unit);
     if (known != share_errors_.end()) return known->second;
     std::vector<double> field = samples_;
-    for (double& v : field) v = std::isnan(v) ? 0.0 : 1.0;
+    for (double& v : field) v = std::isfinite(v) ? 1.0 : 0.0;
     return share_errors_[precision.unit] = sum_error(precision, std::move(field), 1.0);
 }
 

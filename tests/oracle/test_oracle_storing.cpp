@@ -64,6 +64,20 @@ TEST(NanAware, WeightsAreDividedByWhatIsThere) {
     EXPECT_NEAR(oracle.value({0, 0, 0}), (3 * 16 + 3 * 32 + 64) / 7.0, 1e-13);
 }
 
+TEST(NanAware, InfinitiesAreLeftOutToo) {
+    PlanOptions options = options_of(Kernel::linear);
+    options.nan_aware = true;
+    for (double infinity : {kInf, -kInf}) {
+        EXPECT_DOUBLE_EQ(value_on_line({infinity, 4, 8}, options, 0.25), 4);
+        EXPECT_TRUE(std::isnan(value_on_line({infinity, 4, 8}, options, 0.0)));
+        EXPECT_TRUE(std::isnan(value_on_line({infinity, kNan, 8}, options, 0.5)));
+    }
+    options = options_of(Kernel::cubic);
+    options.nan_aware = true;
+    options.clip = Clip::local;
+    EXPECT_EQ(value_on_line({0, kInf, 0, 10, 20}, options, 1.6), 0) << "of samples 1 and 2 the second";
+}
+
 TEST(NanAware, RunsThroughTheLowPass) {
     PlanOptions options = options_of(Kernel::linear);
     options.nan_aware = true;

@@ -92,6 +92,7 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--clip", "soft"], "none, local, global"),
     (["resample", CT, "{out}", "--spacing", "1", "--fill", "air"], "--fill"),
     (["resample", CT, "{out}", "--spacing", "1", "--dtype", "int12"], "int16"),
+    (["resample", CT, "{out}", "--spacing", "1", "--dtype", "float16"], "NIfTI has no such voxels; choose float32"),
     (["resample", RGB, "{out}", "--spacing", "2", "--dtype", "float32"], "colour"),
     (["resample", RGB, "{out}", "--spacing", "2", "--labels"], "a label map needs one number in each voxel; found colour"),
     (["resample", RGB, "{out}", "--spacing", "2", "--mask-threshold", "3"], "a mask threshold needs one number"),

@@ -300,6 +300,16 @@ TEST_F(Write, HeaderAndVolumeMustBelongTogether) {
     expect_mismatch(io::new_header({{40, 50, 30}, {}}, DType::uint8, 1, 3));
 }
 
+TEST_F(Write, NiftiHasNoHalfPrecision) {
+    const Grid grid{{4, 3, 2}, {}};
+    expect_error(ErrorCode::usage, {"no voxels of float16", "choose float32"},
+                 [&] { io::new_header(grid, DType::float16); });
+    const Volume volume(grid, DType::float16);
+    expect_error(ErrorCode::output, {"of float16"},
+                 [&] { io::write_nifti(folder_ / "a.nii", io::new_header(grid, DType::float32), volume); });
+    EXPECT_EQ(folder_.names(), Names{});
+}
+
 TEST_F(Write, TheInputMayBeTheOutputWhenItMayBeReplaced) {
     io::write_nifti(folder_ / "a.nii.gz", image_.header, image_.volume);
     const auto image = io::read_nifti(folder_ / "a.nii.gz");

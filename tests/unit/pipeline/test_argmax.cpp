@@ -148,6 +148,7 @@ TEST(Argmax, IsThatOfWholeChannelsBitForBit) {
         expect_definition<float>(c, DType::float32);
         expect_definition<double>(c, DType::float64);
         expect_definition<std::int16_t>(c, DType::int16);
+        expect_definition<Float16>(c, DType::float16);
     }
 }
 
@@ -208,12 +209,12 @@ TEST(Argmax, RefusesTablesAndScoresThatDoNotFit) {
         }
         return "no error";
     };
-    EXPECT_NE(message(scores, {0, 1}).find("2 labels were given for 3 channels"), std::string::npos);
-    EXPECT_NE(message(scores, {0, 1, 256}).find("label 256 does not fit into uint8"), std::string::npos);
+    EXPECT_NE(message(scores, {0, 1}).find("2 channel labels for 3 volumes"), std::string::npos);
+    EXPECT_NE(message(scores, {0, 1, 256}).find("channel label 256 does not fit uint8"), std::string::npos);
     EXPECT_NE(message(scores, {0, -1, 2}).find("label -1"), std::string::npos);
     EXPECT_EQ(message(scores, {0, 255, 2}), "no error");
     const Volume many = scores_of<float>(grid, DType::float32, 300);
-    EXPECT_NE(message(many, {}).find("label 256"), std::string::npos);
+    EXPECT_NE(message(many, {}).find("300 classes do not fit uint8"), std::string::npos);
     const Volume complex = volume_of<float>(
         grid, DType::float32, [](auto, auto, auto) { return 1; }, 1, 2);
     EXPECT_NE(message(complex, {0}).find("2"), std::string::npos);
@@ -294,6 +295,28 @@ TEST(Softmax, AgreesWithLongDouble) {
     for (std::int64_t channels : {1, 2, 7, 300}) {
         expect_softmax<float>(DType::float32, channels, 0x1.000001p-24);
         expect_softmax<double>(DType::float64, channels, 80 * 0x1p-53);  // a difference of 60 is rounded
+    }
+}
+
+TEST(Softmax, OfHalvesIsThatOfDoublesRoundedOnce) {
+    const Grid grid = grid_of({17, 5, 3});
+    Volume halves(grid, DType::float16, 4), doubles(grid, DType::float64, 4);
+    auto* half = reinterpret_cast<Float16*>(halves.data());
+    auto* wide = reinterpret_cast<double*>(doubles.data());
+    for (std::int64_t v = 0; v < 4 * voxel_count(grid); ++v) {
+        half[v] = Float16((noise(v, 3, 4) - 0.5) * 30);
+        wide[v] = static_cast<double>(half[v]);
+    }
+    half[7] = Float16(kNan);
+    wide[7] = kNan;
+    softmax_in_place(halves);
+    softmax_in_place(doubles);
+    for (std::int64_t v = 0; v < 4 * voxel_count(grid); ++v) {
+        if (std::isnan(wide[v])) {
+            EXPECT_TRUE(std::isnan(half[v])) << v;
+        } else {
+            EXPECT_EQ(half[v].bits, Float16(wide[v]).bits) << v;
+        }
     }
 }
 

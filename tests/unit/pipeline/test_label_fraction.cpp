@@ -23,7 +23,8 @@ TEST(Indicator, OneWhereTheLabelIs) {
     for (int code = 0; code < kDTypeCount; ++code) {
         const auto dtype = static_cast<DType>(code);
         dispatch(dtype, [&](auto zero) {
-            const Volume labels = row_of<decltype(zero)>({7, 0, 3, 7, 8, 6, 100, 7}, dtype);
+            using T = decltype(zero);
+            const Volume labels = row_of<T>({T{7}, T{0}, T{3}, T{7}, T{8}, T{6}, T{100}, T{7}}, dtype);
             EXPECT_EQ(values_of<std::uint8_t>(indicator({&labels}, 7)), (Bytes{1, 0, 0, 1, 0, 0, 0, 1}));
             EXPECT_EQ(values_of<std::uint8_t>(indicator({&labels}, 0)), (Bytes{0, 1, 0, 0, 0, 0, 0, 0}));
             EXPECT_EQ(values_of<std::uint8_t>(indicator({&labels}, 5)), Bytes(8, 0));

@@ -1,23 +1,9 @@
-// Where a user may be about to go wrong: findings that become warnings.
+// Whether a volume is a label map, by its values.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "revoxel/resample.hpp"
+#include "revoxel/volume.hpp"
 
 namespace revoxel::pipeline {
-
-/// How a request's fill becomes a stored value.
-struct StoredFill {
-    double stored = 0.0;  ///< in the output's stored units, before saturation
-    double actual = 0.0;  ///< what the file will say, scaled
-};
-
-/// The fill of `scaled` units in a file of `dtype` whose stored values v stand for slope * v + intercept.
-StoredFill stored_fill(double scaled, DType dtype, double slope, double intercept);
 
 /// Facts of a label map, from a sample of at most about two million voxels of the first volume that is not blank.
 struct LabelEvidence {
@@ -38,11 +24,5 @@ LabelEvidence label_evidence(const Volume& volume, double slope = 1.0, double in
 /// few voxels are low, but have few values too), on scans up to 0.33 (templates of 8 bits with smooth air). A ramp that
 /// is constant along two axes has mean 0.67 but least 0.
 bool looks_like_labels(const LabelEvidence& evidence);
-
-/// Warnings about the geometry and the header, known before a voxel is read.
-std::vector<std::string> plan_warnings(const ResampleJob& job);
-
-/// Warnings about the values, known when they have been read. `input_range` is of stored values.
-std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& input, const ValueRange& input_range);
 
 }  // namespace revoxel::pipeline

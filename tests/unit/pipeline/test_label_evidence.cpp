@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "pipeline/checks.hpp"
+#include "pipeline/label_evidence.hpp"
 #include "unit/pipeline/volumes.hpp"
 
 namespace revoxel::pipeline {
@@ -90,16 +90,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Sample{"anat/someones_anatomy.nii.gz", false}, Sample{"anat/stroke/FLAIR.nii.gz", false},
                     Sample{"edge/minimal.nii", false}, Sample{"edge/ras.hdr", false}, Sample{"edge/big.nii.gz", false},
                     Sample{"space48/LAI.nii.gz", false}));
-
-TEST(StoredFill, GoesThroughTheScaling) {
-    EXPECT_DOUBLE_EQ(stored_fill(-1000, DType::int16, 1, -1024).stored, 24);
-    EXPECT_DOUBLE_EQ(stored_fill(-1000, DType::int16, 1, -1024).actual, -1000);
-    EXPECT_DOUBLE_EQ(stored_fill(0, DType::uint8, 0.5, 10).actual, 10) << "cannot go below the stored 0";
-    EXPECT_DOUBLE_EQ(stored_fill(0.6, DType::int16, 1, 0).actual, 1);
-    EXPECT_DOUBLE_EQ(stored_fill(-4, DType::int16, -2, 0).stored, 2);
-    EXPECT_DOUBLE_EQ(stored_fill(NAN, DType::int16, 1, 5).actual, 5);
-    EXPECT_TRUE(std::isnan(stored_fill(NAN, DType::float32, 1, 5).actual));
-}
 
 }  // namespace
 }  // namespace revoxel::pipeline
