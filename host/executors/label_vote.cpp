@@ -196,9 +196,11 @@ void LabelVote::count_borders(std::int64_t n, std::int64_t stride, Scratch& scra
     for (std::size_t r = 1; r < scratch.rows.size(); ++r) {
         const From* __restrict row = static_cast<const From*>(scratch.rows[r].values);
         if (stride == 1) {
-            for (std::int64_t x = 0; x < n; ++x) mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x], first[x]));
+            for (std::int64_t x = 0; x < n; ++x)
+                mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x], first[x]));
         } else {
-            for (std::int64_t x = 0; x < n; ++x) mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x * stride], first[x * stride]));
+            for (std::int64_t x = 0; x < n; ++x)
+                mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x * stride], first[x * stride]));
         }
     }
     std::int32_t borders = 0;
@@ -227,7 +229,8 @@ void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& outpu
             index[d].clear();
             weight[d].clear();
             for (int t = 0; t < taps.count; ++t) {
-                index[d].push_back(extended_index(g.boundary, taps.first + t, g.inside[d]));
+                const std::int64_t at = extended_index(g.boundary, taps.first + t, g.inside[d]);
+                index[d].push_back(at < 0 ? at : at - g.origin[d]);
                 weight[d].push_back(math::vote_units(math::vote_weight(kernel[d], g.stretch[d], taps, t)));
             }
         }
