@@ -10,6 +10,7 @@
 #include <limits>
 #include <utility>
 
+#include "executors/thread_pool.hpp"
 #include "io/nifti_path.hpp"
 #include "pipeline/argmax.hpp"
 #include "pipeline/keep_labels.hpp"
@@ -231,6 +232,7 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     io::NiftiWriteOptions write;
     write.overwrite = job.request.overwrite;
     write.compression = job.request.compression;
+    write.threads = job.request.threads > 0 ? job.request.threads : available_threads();
     write.progress = progress_of(observer, Phase::write);
     io::write_nifti(job.request.output, job.output, output, write);
     result.write_s = watch.lap();

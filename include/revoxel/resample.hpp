@@ -71,7 +71,7 @@ struct ResampleRequest {
     Backend backend = Backend::automatic;
     int threads = 0;
     bool overwrite = false;
-    int compression = 1;
+    int compression = io::kFastCompression;  ///< effort for .gz, 0 (stored) to 9 (smallest)
 };
 
 /// What a volume resolves along each input axis, in mm: full width at half maximum of sigma_sys^2 + a^2/12, with
