@@ -133,6 +133,12 @@ std::optional<KernelShape> shape_from(const ResampleArguments& a) {
     return shape;
 }
 
+int compression_from(const std::string& word) {
+    if (word == "fast") return io::kFastCompression;
+    if (word.size() == 1 && word[0] >= '0' && word[0] <= '9') return word[0] - '0';
+    refuse(fmt::format("--compression '{}' is not possible; expected fast or a whole number from 0 to 9", word));
+}
+
 void set_resolution(const ResampleArguments& a, ResolutionRequest& resolution) {
     if (a.source_fwhm) resolution.source_fwhm_mm = parse_spacing("--source-fwhm", *a.source_fwhm);
     if (a.target_fwhm) resolution.target_fwhm_mm = parse_spacing("--target-fwhm", *a.target_fwhm);
@@ -297,9 +303,7 @@ ResampleRequest request_from(const ResampleArguments& a) {
     if (a.backend) request.backend = backend_from_name(*a.backend);
     if (a.memory) request.memory = parse_bytes("--memory", *a.memory);
     if (a.threads) request.threads = static_cast<int>(parse_integer("--threads", *a.threads, 0, 4096));
-    if (a.compression && *a.compression != "fast") {
-        request.compression = static_cast<int>(parse_integer("--compression", *a.compression, 0, 9));
-    }
+    if (a.compression) request.compression = compression_from(*a.compression);
     request.overwrite = a.force;
     if (a.preview && !(a.preview->size() > 4 && (a.preview->ends_with(".png") || a.preview->ends_with(".PNG")))) {
         refuse(fmt::format("--preview '{}' does not end in .png, which is what will be written", *a.preview));
