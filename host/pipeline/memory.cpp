@@ -120,21 +120,26 @@ MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
         memory.bytes = whole;
         return memory;
     }
-    // A slab of this size keeps threads and codec busy; thinner ones only where memory is short, thicker ones where too
-    // much would be filtered twice.
-    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20;
+    // Slabs of this size keep threads and codec busy. Thinner ones where memory is short; thicker ones where too much
+    // of the input would be filtered twice.
+    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20, kComfortable = std::int64_t{64} << 20;
     constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+    constexpr double kMostRepeated = 0.4;
     const std::int64_t slices = std::max<std::int64_t>(1, job.plan.output.extent[2]);
     const std::int64_t limit = job.request.memory > 0 ? job.request.memory : kMostBytes;
     const auto bytes_of = [&](std::int64_t slab, std::int64_t& window) { return streamed_bytes(job, slab, window); };
     std::int64_t slab =
         std::clamp<std::int64_t>(kSlabBytes / std::max<std::int64_t>(1, slice_bytes(job.output)), 1, slices);
     memory.bytes = bytes_of(slab, memory.window);
-    while (slab > 1 && memory.bytes > limit) {
-        slab = (slab + 1) / 2;
-        memory.bytes = bytes_of(slab, memory.window);
+    while (slab > 1 && memory.bytes > std::min(limit, overhead_bytes(job) + kComfortable)) {
+        std::int64_t window = 0;
+        const std::int64_t thinner = (slab + 1) / 2, bytes = bytes_of(thinner, window);
+        if (memory.bytes <= limit && repeated_share(job, thinner, window) > kMostRepeated) break;
+        slab = thinner;
+        memory.window = window;
+        memory.bytes = bytes;
     }
-    while (!job.plan.separable && slab < slices && repeated_share(job, slab, memory.window) > 0.4) {
+    while (!job.plan.separable && slab < slices && repeated_share(job, slab, memory.window) > kMostRepeated) {
         std::int64_t window = 0;
         const std::int64_t thicker = std::min(2 * slab, slices), bytes = bytes_of(thicker, window);
         if (bytes > limit) break;

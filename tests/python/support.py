@@ -1,6 +1,8 @@
 """Geometry and data for the tests, from numpy and nibabel alone: nothing of the program's own code."""
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -99,3 +101,15 @@ def inside(c, shape_in):
     for position, n in zip(c, shape_in):
         result = result & (position + 1e-6 >= -0.5) & (position + 1e-6 < n - 0.5)
     return result
+
+
+def peak_bytes(program, *arguments):
+    """Most memory that the program held. A small process starts it: the peak includes that of who starts it."""
+    start = (
+        "import os, subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL);"
+        "_, status, usage = os.wait4(p.pid, 0); print(usage.ru_maxrss);"
+        "os._exit(os.waitstatus_to_exitcode(status)) if status else None"
+    )
+    command = [sys.executable, "-I", "-S", "-c", start, str(program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout) * 1024

@@ -1,8 +1,6 @@
 """Label maps: votes, fractions, thresholds, lost labels, the report, argmax of scores. The oracle is numpy."""
 
 import json
-import subprocess
-import sys
 
 import nibabel as nib
 import numpy as np
@@ -10,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from conftest import shipped_data_folder
-from support import grid_about, inside, positions, save, save_reference, scaled, stored
+from support import grid_about, inside, peak_bytes, positions, save, save_reference, scaled, stored
 
 DATA = shipped_data_folder()
 CT_LABELS, T1_LABELS = DATA / "ct_abdomen_labels.nii.gz", DATA / "t1_head_labels.nii.gz"
@@ -218,18 +216,6 @@ def test_kinds_of_labels(kind, resample, tmp_path):
 
 
 # Memory.
-
-
-def peak_bytes(program, *arguments):
-    """Most memory that the program held. A small process starts it: the peak includes that of who starts it."""
-    start = (
-        "import os, subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL);"
-        "_, status, usage = os.wait4(p.pid, 0); print(usage.ru_maxrss);"
-        "os._exit(os.waitstatus_to_exitcode(status)) if status else None"
-    )
-    command = [sys.executable, "-I", "-S", "-c", start, str(program), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return int(done.stdout) * 1024
 
 
 def test_memory_does_not_grow_with_labels(program, tmp_path):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from support import save, scaled, stored
-from test_labels import CT_LABELS, GRIDS, MIB, geometry, grid_options, peak_bytes, run_json, turned
+from support import peak_bytes, save, scaled, stored
+from test_labels import CT_LABELS, GRIDS, MIB, geometry, grid_options, run_json, turned
 
 SHAPE = (25, 22, 18)
 
