@@ -27,10 +27,28 @@ struct TapRange {
     std::int64_t lo, hi;
 };
 
+TapRange range_of(const std::vector<std::int64_t>& begin, std::int64_t o) {
+    return {begin[static_cast<std::size_t>(o)], begin[static_cast<std::size_t>(o) + 1]};
+}
+
 }  // namespace
 
+template <typename T>
+LabelVote::Scratch::Vote LabelVote::vote_for(T value, std::int64_t votes) {
+    Scratch::Vote vote{0, votes};
+    std::memcpy(&vote.bits, &value, sizeof value);
+    return vote;
+}
+
+template <typename T>
+T LabelVote::value_of(const Scratch::Vote& vote) {
+    T value;
+    std::memcpy(&value, &vote.bits, sizeof value);
+    return value;
+}
+
 /// Counts the votes of one voxel. A handful of values is the rule, so they stand in a short list; beyond it the votes
-/// are kept one by one and sorted.
+/// are kept one by one, and sorted and merged where they become many.
 template <typename T>
 class LabelVote::Count {
 public:
@@ -46,9 +64,8 @@ public:
             values_[size_] = value;
             votes_[size_++] = votes;
         } else {
-            Scratch::Vote vote{0, votes};
-            std::memcpy(&vote.bits, &value, sizeof value);
-            rest_.push_back(vote);
+            if (rest_.size() == rest_.capacity()) merge();
+            rest_.push_back(vote_for(value, votes));
         }
     }
 
@@ -62,15 +79,8 @@ public:
             most = votes;
         };
         for (std::size_t e = 0; e < size_; ++e) consider(values_[e], votes_[e]);
-        // No value of the short list stands here.
-        std::sort(rest_.begin(), rest_.end(), [](const auto& a, const auto& b) { return before(of(a), of(b)); });
-        for (std::size_t at = 0; at < rest_.size();) {
-            std::int64_t votes = 0;
-            std::size_t end = at;
-            for (; end < rest_.size() && same(of(rest_[end]), of(rest_[at])); ++end) votes += rest_[end].votes;
-            consider(of(rest_[at]), votes);
-            at = end;
-        }
+        merge();  // no value of the short list stands here
+        for (const Scratch::Vote& vote : rest_) consider(value_of<T>(vote), vote.votes);
         size_ = 0;
         rest_.clear();
         return best;
@@ -78,10 +88,20 @@ public:
 
 private:
     static constexpr std::size_t kShort = 32;
-    static T of(const Scratch::Vote& vote) {
-        T value;
-        std::memcpy(&value, &vote.bits, sizeof value);
-        return value;
+
+    /// One vote for each value of the rest.
+    void merge() {
+        std::sort(rest_.begin(), rest_.end(),
+                  [](const auto& a, const auto& b) { return before(value_of<T>(a), value_of<T>(b)); });
+        std::size_t end = 0;
+        for (const Scratch::Vote& vote : rest_) {
+            if (end > 0 && same(value_of<T>(rest_[end - 1]), value_of<T>(vote))) {
+                rest_[end - 1].votes += vote.votes;
+            } else {
+                rest_[end++] = vote;
+            }
+        }
+        rest_.resize(end);
     }
 
     std::size_t size_ = 0;
@@ -111,8 +131,17 @@ LabelVote::LabelVote(const Plan& plan, int threads) : plan_(plan), scratch_(stat
             most[static_cast<std::size_t>(a)] = table == nullptr ? 1 : static_cast<std::size_t>(table->stride);
         }
     }
+    std::int64_t end_column = 0;
+    if (!gather_ && !plan_.covered.empty()) {
+        const auto begin = taps_[0].index.begin() + range_of(taps_[0].begin, plan_.covered.lo[0]).lo,
+                   end = taps_[0].index.begin() + range_of(taps_[0].begin, plan_.covered.hi[0] - 1).hi;
+        first_column_ = *std::min_element(begin, end);
+        end_column = *std::max_element(begin, end) + 1;
+    }
     for (Scratch& s : scratch_) {
-        s.rest.reserve(most[0] * most[1] * most[2]);
+        s.column_sizes.resize(static_cast<std::size_t>(end_column - first_column_));
+        s.columns.resize(s.column_sizes.size() * kColumn);
+        s.rest.reserve(std::min(most[0] * most[1] * most[2], kRest));
         s.rows.reserve(most[1] * most[2]);
         for (std::size_t a = 0; a < 3; ++a) {
             s.index[a].reserve(most[a]);
@@ -140,13 +169,79 @@ LabelVote::Taps LabelVote::taps_of(const TapTable* table, std::int64_t n_out) {
     return taps;
 }
 
+template <typename From>
+void LabelVote::fill_columns(std::int64_t stride, Scratch& scratch) const {
+    std::fill(scratch.column_sizes.begin(), scratch.column_sizes.end(), 0);
+    for (const Scratch::Row& row : scratch.rows) {
+        const From* values = static_cast<const From*>(row.values) + first_column_ * stride;
+        for (std::size_t x = 0; x < scratch.column_sizes.size(); ++x) {
+            const From value = values[static_cast<std::int64_t>(x) * stride];
+            Scratch::Vote* column = &scratch.columns[x * kColumn];
+            int& size = scratch.column_sizes[x];
+            int at = 0;
+            while (at < size && at < kColumn && !same(value_of<From>(column[at]), value)) ++at;
+            if (at == kColumn) {
+                size = kColumn + 1;
+                continue;
+            }
+            if (at == size) column[size++] = vote_for(value, 0);
+            column[at].votes += row.votes;
+        }
+    }
+}
+
+template <typename From>
+inline From LabelVote::label_of_rows(std::int64_t i, std::int64_t stride, const Scratch& scratch,
+                                     Count<From>& count) const {
+    const TapRange xs = range_of(taps_[0].begin, i);
+    const std::int64_t* index = taps_[0].index.data();
+    const auto voxel = [index, stride](const Scratch::Row& row, std::int64_t x) {
+        return static_cast<const From*>(row.values)[index[x] * stride];
+    };
+    const From value = voxel(scratch.rows[0], xs.lo);
+    bool uniform = true;
+    for (const Scratch::Row& row : scratch.rows) {
+        for (std::int64_t x = xs.lo; x < xs.hi; ++x) uniform = uniform && same(voxel(row, x), value);
+    }
+    if (uniform) return value;
+    for (const Scratch::Row& row : scratch.rows) {
+        for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+            count.add(voxel(row, x), row.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
+        }
+    }
+    return count.winner();
+}
+
+template <typename From>
+From LabelVote::label_of_columns(std::int64_t i, std::int64_t stride, const Scratch& scratch,
+                                 Count<From>& count) const {
+    const TapRange xs = range_of(taps_[0].begin, i);
+    const auto column_of = [&](std::int64_t x) {
+        return static_cast<std::size_t>(taps_[0].index[static_cast<std::size_t>(x)] - first_column_);
+    };
+    const From value = value_of<From>(scratch.columns[column_of(xs.lo) * kColumn]);
+    bool uniform = true;
+    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+        const std::size_t column = column_of(x);
+        if (scratch.column_sizes[column] > kColumn) return label_of_rows<From>(i, stride, scratch, count);
+        uniform = uniform && scratch.column_sizes[column] == 1 &&
+                  same(value_of<From>(scratch.columns[column * kColumn]), value);
+    }
+    if (uniform) return value;
+    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+        const std::size_t column = column_of(x);
+        for (int e = 0; e < scratch.column_sizes[column]; ++e) {
+            const Scratch::Vote& vote = scratch.columns[column * kColumn + static_cast<std::size_t>(e)];
+            count.add(value_of<From>(vote), vote.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
+        }
+    }
+    return count.winner();
+}
+
 template <typename From, typename To>
 void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                               Scratch& scratch) const {
-    const auto range = [](const Taps& taps, std::int64_t o) {
-        return TapRange{taps.begin[static_cast<std::size_t>(o)], taps.begin[static_cast<std::size_t>(o) + 1]};
-    };
-    const TapRange ys = range(taps_[1], j), zs = range(taps_[2], k);
+    const TapRange ys = range_of(taps_[1].begin, j), zs = range_of(taps_[2].begin, k);
     scratch.rows.clear();
     for (std::int64_t z = zs.lo; z < zs.hi; ++z) {
         for (std::int64_t y = ys.lo; y < ys.hi; ++y) {
@@ -156,27 +251,14 @@ void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& ou
         }
     }
     const std::int64_t stride = input.stride[0];
-    const std::int64_t* index = taps_[0].index.data();
-    const auto value_of = [&](const Scratch::Row& row, std::int64_t x) {
-        return static_cast<const From*>(row.values)[index[x] * stride];
-    };
+    // With few rows above each other most voxels are uniform, and the sums of the columns cost more than they save.
+    const bool tall = scratch.rows.size() > kFewRows;
+    if (tall) fill_columns<From>(stride, scratch);
     Count<From> count(scratch.rest);
     for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
-        const TapRange xs = range(taps_[0], i);
-        From value = value_of(scratch.rows[0], xs.lo);
-        bool uniform = true;
-        for (const Scratch::Row& row : scratch.rows) {
-            for (std::int64_t x = xs.lo; x < xs.hi; ++x) uniform = uniform && same(value_of(row, x), value);
-        }
-        if (!uniform) {
-            for (const Scratch::Row& row : scratch.rows) {
-                for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
-                    count.add(value_of(row, x), row.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
-                }
-            }
-            value = count.winner();
-        }
-        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
+        const From label = math::label_of_value(tall ? label_of_columns<From>(i, stride, scratch, count)
+                                                     : label_of_rows<From>(i, stride, scratch, count));
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(label);
     }
 }
 
@@ -211,7 +293,7 @@ void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& outpu
                 }
             }
         }
-        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(count.winner());
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(math::label_of_value(count.winner()));
     }
 }
 
@@ -244,7 +326,7 @@ void LabelVote::run(const ConstVolumeView& original, const VolumeView& output, T
 std::int64_t LabelVote::workspace_bytes() const noexcept {
     std::size_t numbers = 0;
     for (const Taps& taps : taps_) numbers += taps.begin.size() + taps.index.size() + taps.weight.size();
-    for (const Scratch& s : scratch_) numbers += 2 * (s.rest.capacity() + s.rows.capacity());
+    for (const Scratch& s : scratch_) numbers += 2 * (s.rest.capacity() + s.rows.capacity() + s.columns.size());
     return static_cast<std::int64_t>(numbers * sizeof(std::int64_t));
 }
 

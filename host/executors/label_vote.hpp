@@ -28,7 +28,8 @@ private:
         std::vector<std::int64_t> index, weight;
     };
 
-    /// Of one thread, large enough for every voxel.
+    /// Of one thread, large enough for every voxel of a label map: more than kRest values around one voxel make it
+    /// grow.
     struct Scratch {
         struct Vote {
             std::int64_t bits;  ///< of the value
@@ -38,18 +39,35 @@ private:
             const void* values;
             std::int64_t votes;  ///< of its y and z taps
         };
-        std::vector<Vote> rest;  ///< votes for values beyond the short list
-        std::vector<Row> rows;   ///< input rows that take part in an output row
+        std::vector<Vote> rest;     ///< votes for values beyond the short list
+        std::vector<Vote> columns;  ///< kColumn for each sample of a row: the values above each other, and their votes
+        std::vector<int> column_sizes;  ///< how many of them; above kColumn: too many
+        std::vector<Row> rows;          ///< input rows that take part in an output row
         std::vector<std::int64_t> index[3], weight[3];
     };
     template <typename T>
     class Count;
+    static constexpr int kColumn = 32;
+    static constexpr std::size_t kFewRows = 8;
+    static constexpr std::size_t kRest = 4096;
 
+    template <typename T>
+    static Scratch::Vote vote_for(T value, std::int64_t votes);
+    template <typename T>
+    static T value_of(const Scratch::Vote& vote);
     /// No table: the identity.
     static Taps taps_of(const TapTable* table, std::int64_t n_out);
     template <typename From, typename To>
     void separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                        Scratch& scratch) const;
+    /// The y and z sums of an output row: the columns of all samples that it may read.
+    template <typename From>
+    void fill_columns(std::int64_t stride, Scratch& scratch) const;
+    /// The label of one output voxel, from the rows, or from the columns where none of them holds too many values.
+    template <typename From>
+    From label_of_rows(std::int64_t i, std::int64_t stride, const Scratch& scratch, Count<From>& count) const;
+    template <typename From>
+    From label_of_columns(std::int64_t i, std::int64_t stride, const Scratch& scratch, Count<From>& count) const;
     template <typename From, typename To>
     void gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                     Scratch& scratch) const;
@@ -57,6 +75,7 @@ private:
     const Plan plan_;
     const AffineGather* gather_ = nullptr;  ///< in plan_
     Taps taps_[3];                          ///< separable route
+    std::int64_t first_column_ = 0;         ///< sample of columns[0]
     std::vector<Scratch> scratch_;
 };
 

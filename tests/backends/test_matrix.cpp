@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,41 @@ TEST_P(Matrix, LabelsOnBothRoutes) {
                 }
             }
         }
+    }
+}
+
+// Wide kernels sum columns of rows first, up to so many values; the votes are those of the plain loops.
+TEST(Labels, WideKernelsWithFewAndManyValues) {
+    for (Case c : {separable_case(), oblique_case()}) {
+        c.input.extent = {23, 19, 17};
+        c.options.labels = true;
+        c.options.kernel = Kernel::gaussian;
+        c.options.shape.sigma = 3;
+        c.options.shape.alpha = 2;
+        const Plan plan = make_plan(c.input, c.output, c.options);
+        for (double values : {2.0, 7.0, 60.0, 5000.0}) {
+            Field input(c.input.extent, DType::float32, Layout::padded);
+            std::mt19937_64 random(7);
+            input.fill([&](auto, auto, auto) {
+                const double label = std::floor(static_cast<double>(random() >> 11) * 0x1p-53 * values);
+                return label == 0.0 && random() % 2 == 0 ? -0.0 : label == 1.0 && random() % 8 == 0 ? NAN : label;
+            });
+            SCOPED_TRACE(values);
+            check_backends(plan, input, Layout::padded);
+        }
+    }
+}
+
+// Zeros of both signs are one label, and it is stored as +0.
+TEST(Labels, ZeroHasNoSign) {
+    Case c = separable_case();
+    c.options.labels = true;
+    const Plan plan = make_plan(c.input, c.output, c.options);
+    Field input(c.input.extent, DType::float32, Layout::packed);
+    input.fill([](auto, auto, auto) { return -0.0; });
+    const auto bytes = check_backends(plan, input, Layout::packed);
+    for (std::size_t v = 0; v < bytes.size() / sizeof(float); ++v) {
+        EXPECT_FALSE(std::signbit(value_at(bytes, DType::float32, v))) << v;
     }
 }
 
