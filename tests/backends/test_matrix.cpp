@@ -108,6 +108,29 @@ TEST_P(Matrix, LabelsOnBothRoutes) {
     }
 }
 
+// Beyond the faces, too, the nearest of two equally near voxels is the upper one, of the signal as it continues: on an
+// oblique grid as on a straight one.
+TEST_P(Matrix, TiesBeyondTheFacesGoUp) {
+    if (GetParam() == Boundary::renormalise) return;
+    for (double degrees : {0.0, 30.0}) {
+        // Turned about axis i, along which all positions are ties.
+        const double c = std::cos(degrees * M_PI / 180), s = std::sin(degrees * M_PI / 180);
+        Case tied{axis_grid({5, 6, 4}, {1, 1, 1}), axis_grid({23, 7, 6}, {1, 1, 1}, {-8.5, 0.13, -0.27}), {}};
+        tied.output.affine(1, 1) = tied.output.affine(2, 2) = c;
+        tied.output.affine(1, 2) = -s;
+        tied.output.affine(2, 1) = s;
+        tied.options.kernel = Kernel::nearest;
+        tied.options.boundary = GetParam();
+        tied.options.outside = Outside::extend;
+        check_case(tied);
+        tied.options.kernel = {Kernel::nearest, Kernel::linear, Kernel::bspline3};
+        check_case(tied);
+        tied.options.kernel = {Kernel::nearest, Kernel::linear, Kernel::linear};
+        tied.options.labels = GetParam() != Boundary::constant;
+        check_case(tied);
+    }
+}
+
 // Wide kernels sum columns of rows first, up to so many values; the votes are those of the plain loops.
 TEST(Labels, WideKernelsWithFewAndManyValues) {
     for (Case c : {separable_case(), oblique_case()}) {
