@@ -61,6 +61,7 @@ THIRD_PARTY = {
     "fmt/": {"geometry", "io", "plan", "executors", "cuda", "engine", "pipeline", "cli", "bench", "oracle"},
     "nifti/": {"io"},
     "isa-l/": {"io"},
+    "libdeflate.h": {"io"},
     "png.h": {"io"},
     "zlib.h": {"io"},
     "nlohmann/": {"pipeline", "cli", "bench"},

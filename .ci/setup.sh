@@ -5,8 +5,8 @@
 # shellcheck disable=SC2034  # the scripts that source this file use the lists
 
 # The one list of what revoxel needs from the system, by Debian's and Ubuntu's names.
-build_packages=(g++ cmake ninja-build libnifti2-dev libcli11-dev libfmt-dev nlohmann-json3-dev libisal-dev libpng-dev
-                zlib1g-dev)
+build_packages=(g++ cmake ninja-build libnifti2-dev libcli11-dev libfmt-dev nlohmann-json3-dev libisal-dev libdeflate-dev
+                libpng-dev zlib1g-dev)
 test_packages=(libgtest-dev)        # and python3-venv, where no Python with venv is found
 check_packages=(clang-format shellcheck)
 

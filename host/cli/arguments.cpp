@@ -284,7 +284,9 @@ ResampleRequest request_from(const ResampleArguments& a) {
     request.prefer_qform = a.prefer && *a.prefer == "qform";
     if (a.backend) request.backend = backend_from_name(*a.backend);
     if (a.threads) request.threads = static_cast<int>(parse_integer("--threads", *a.threads, 0, 4096));
-    if (a.compression) request.compression = static_cast<int>(parse_integer("--compression", *a.compression, 0, 3));
+    if (a.compression && *a.compression != "fast") {
+        request.compression = static_cast<int>(parse_integer("--compression", *a.compression, 0, 9));
+    }
     request.overwrite = a.force;
     if (a.preview && !(a.preview->size() > 4 && (a.preview->ends_with(".png") || a.preview->ends_with(".PNG")))) {
         refuse(fmt::format("--preview '{}' does not end in .png, which is what will be written", *a.preview));

@@ -267,7 +267,7 @@ std::string Report::changes() const {
                         bytes(p.output_bytes), bytes(p.peak_bytes()), duration(p.seconds)});
     }
     return file_table(rows) +
-           "  = kept   x1.3 up-sampled   x2.5! more than 2x   /1.3 down-sampled, low-passed (not label maps)\n";
+           "  = kept   x1.3 up-sampled   x2.5! more than 2x   /1.3 down-sampled, low-passed (labels: voted)\n";
 }
 
 std::string Report::effects() const {
@@ -277,7 +277,7 @@ std::string Report::effects() const {
         for (const std::int64_t count : change.axes) rows.back().push_back(std::to_string(count));
         rows.back().push_back(change.scans == 0 ? "-" : factor_text(change.largest) + "x");
     };
-    add("down-sampled, so low-passed", plan_.downsampled);
+    add("down-sampled (low-passed; labels: voted)", plan_.downsampled);
     add("up-sampled more than 2x", plan_.much_upsampled);
     return table(rows, 2, true);
 }

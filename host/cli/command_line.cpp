@@ -67,8 +67,9 @@ void add_value_options(CLI::App& app, ResampleArguments& a) {
         "linear; bspline3 with --target-fwhm");
     option(app, group, "--order", a.order, "0|1|2|3",
            "kernel by order: nearest, linear, bspline2, bspline3; instead of --interp");
-    option(app, group, "--radius", a.radius, "2..8", "half width of the sinc kernels in input voxels", "5");
-    flag(app, group, "--unnormalised", a.unnormalised, "sinc weights are not divided by their sum, as ITK leaves them");
+    option(app, group, "--radius", a.radius, "2..8", "half width of the kernels sinc-* in input voxels", "5");
+    flag(app, group, "--unnormalised", a.unnormalised,
+         "weights of the kernels sinc-* are not divided by their sum, as ITK leaves them");
     option(app, group, "--sigma", a.sigma, "VOXELS", "standard deviation of kernel gaussian in input voxels", "0.8");
     option(app, group, "--cut", a.cut, "SIGMAS", "reach of kernel gaussian in sigmas", "4");
     option(
@@ -81,17 +82,21 @@ void add_value_options(CLI::App& app, ResampleArguments& a) {
     option(
         app, group, "--antialias", a.antialias,
         "auto|none|stretch|pillow|gaussian|aperture|area|skimage|mirp|supersample",
-        "low-pass against aliasing on the axes that are down-sampled, or three for the input's axes; auto is stretch",
+        "low-pass against aliasing on the axes that are down-sampled, or three for the input's axes; auto is stretch; "
+        "of label maps only auto, a vote over the output voxel, and none",
         "auto; none with --target-fwhm");
     option(app, group, "--clip", a.clip, "none|local|global",
            "keep values in the range of their neighbours, or of the input", "none");
     option(app, group, "--integers", a.integers, "even|away|truncate",
            "how values become integers: nearest with ties to even or away from zero, or cut", "even");
-    option(app, group, "--nan-fill", a.nan_fill, "VALUE", "value for NaN of the input, in its scaled units",
+    option(app, group, "--nan-fill", a.nan_fill, "VALUE",
+           "value for NaN of the input (not for infinities), in its scaled units",
            "NaN spreads as far as the kernel reaches");
-    flag(app, group, "--nan-aware", a.nan_aware, "leave NaN out and renormalise the weights of the others");
+    flag(app, group, "--nan-aware", a.nan_aware,
+         "leave out what is not finite (NaN and infinities) and renormalise the weights of the rest");
     option(app, group, "--fill", a.fill, "VALUE|min",
-           "value outside the input, in its scaled units (HU, say), or the input's smallest", "0");
+           "value outside the input, in its scaled units (HU, say; of a label map a label), or the input's smallest",
+           "0");
     option(app, group, "--dtype", a.dtype, "int8|uint8|int16|uint16|int32|uint32|int64|uint64|float32|float64",
            "type of the stored voxels; floating types hold scaled values", "the input's");
 }
@@ -103,7 +108,8 @@ void add_resolution_options(CLI::App& app, ResampleArguments& a) {
     option(app, group, "--target-fwhm", a.target_fwhm, "MM",
            "what the result is to resolve: it is blurred by sqrt(target^2 - source^2)");
     option(app, group, "--slice-thickness", a.slice_thickness, "MM",
-           "what a voxel is the mean of along the slice axis; low-passes then allow for gaps and overlap",
+           "what a voxel is the mean of along the slice axis (the header's, else that of a single slice, else the "
+           "coarsest); low-passes then allow for gaps and overlap",
            "the spacing");
 }
 
@@ -114,11 +120,13 @@ void add_label_options(CLI::App& app, ResampleArguments& a) {
     flag(app, group, "--keep-labels", a.keep_labels,
          "a label that would vanish keeps the voxel where its share is largest");
     flag(app, group, "--label-report", a.label_report,
-         "volume, components and Euler number of each label before and after");
+         "volume, components (26 neighbours) and Euler number (components - tunnels + cavities) of each label but 0, "
+         "before and after");
     option(app, group, "--label-fraction", a.label_fraction, "LABEL",
            "write the share of this label in each voxel, 0 to 1, as float32");
-    option(app, group, "--mask-threshold", a.mask_threshold, "VALUE",
-           "write 1 where the result, rounded to 6 decimals, is at least this, else 0");
+    option(
+        app, group, "--mask-threshold", a.mask_threshold, "VALUE",
+        "write 1 where the result (also a --label-fraction), rounded to 6 decimals, is at least this, else 0; uint8");
     flag(app, group, "--argmax", a.argmax,
          "the volumes are scores of classes: write the class with the largest resampled score");
     flag(app, group, "--softmax", a.softmax, "scores become probabilities before they are resampled; for argmax");
@@ -131,7 +139,8 @@ void add_run_options(CLI::App& app, ResampleArguments& a) {
     option(app, group, "--backend", a.backend, "auto|reference|cpu|cuda", "what computes; the result is the same",
            "auto: the fastest there is");
     option(app, group, "--threads", a.threads, "COUNT", "threads; 0 is one per core; the result is the same", "0");
-    option(app, group, "--compression", a.compression, "0|1|2|3", "effort for .gz output, 0 (least) to 3", "1");
+    option(app, group, "--compression", a.compression, "fast|0|1|2|3|4|5|6|7|8|9",
+           "effort for .gz output: 0 (stored) to 9 (smallest); fast is the fastest near the size of zlib's 6", "fast");
     flag(app, group, "--force", a.force, "replace files that exist (never the input)");
 
     const char* reports = "Reports";

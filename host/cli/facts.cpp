@@ -1,5 +1,7 @@
 #include "cli/facts.hpp"
 
+#include <numeric>
+
 #include "cli/report.hpp"
 #include "pipeline/memory.hpp"
 #include "revoxel/version.hpp"
@@ -31,6 +33,16 @@ Json statistics_of(const pipeline::Statistics& s) {
             {"mean", s.mean},   {"sd", s.sd},   {"percentiles", percentiles}};
 }
 
+/// What `automatic` became on an axis: none where it is not down-sampled; labels have votes instead of a low-pass.
+std::string applied_antialias(const Plan& plan, int a) {
+    if (!plan.axes[a].antialiased) return name_of(Antialias::none);
+    if (plan.options.labels) return "votes";
+    const int input_axis = plan.separable ? plan.axes[a].input_axis : a;
+    const Antialias asked = plan.options.antialias[input_axis];
+    if (asked != Antialias::automatic) return name_of(asked);
+    return name_of(plan.options.kernel[input_axis] == Kernel::area ? Antialias::area : Antialias::stretch);
+}
+
 Json axes_of(const Plan& plan) {
     Json axes = Json::array();
     for (int a = 0; a < 3; ++a) {
@@ -42,7 +54,8 @@ Json axes_of(const Plan& plan) {
                         {"offset", axis.offset},
                         {"factor", 1.0 / step},
                         {"copied", axis.copied},
-                        {"antialiased", axis.antialiased},
+                        {"antialiased", axis.antialiased && !plan.options.labels},
+                        {"antialias", applied_antialias(plan, a)},
                         {"flipped", axis.step < 0.0},
                         {"change", axis_text(plan, a)}});
     }
@@ -56,10 +69,34 @@ Json optional_fact(const std::optional<double>& value) {
 Json resolution_fact(const ResampleJob& job) {
     if (!job.resolution) return {};
     const EffectiveResolution& r = *job.resolution;
-    return {{"effective_fwhm_before_mm", r.before_mm},
+    const ResolutionRequest& asked = job.request.resolution;
+    return {{"source_fwhm_mm", asked.source_fwhm_mm ? Json(*asked.source_fwhm_mm) : Json()},
+            {"target_fwhm_mm", asked.target_fwhm_mm ? Json(*asked.target_fwhm_mm) : Json()},
+            {"slice_thickness_mm", optional_fact(asked.slice_thickness_mm)},
+            {"effective_fwhm_before_mm", r.before_mm},
             {"effective_fwhm_after_mm", r.after_mm},
             {"kernel_fwhm_mm", r.kernel_fwhm_mm},
             {"slice_axis", r.slice_axis ? Json(*r.slice_axis) : Json()}};
+}
+
+/// The label of each volume of scores.
+Json channel_labels(const ResampleJob& job) {
+    if (!job.request.label.argmax) return {};
+    std::vector<std::int64_t> table = job.request.label.table;
+    if (table.empty()) {
+        table.resize(static_cast<std::size_t>(job.input.frames()));
+        std::iota(table.begin(), table.end(), 0);
+    }
+    return table;
+}
+
+Json kept_facts(const std::vector<KeptLabel>& kept) {
+    Json labels = Json::array();
+    for (const KeptLabel& label : kept) {
+        labels.push_back(
+            {{"label", label.value}, {"volume", label.frame}, {"index", label.index}, {"fraction", label.fraction}});
+    }
+    return labels;
 }
 
 }  // namespace
@@ -125,6 +162,7 @@ Json plan_facts(const ResampleJob& job) {
             {"label_fraction", optional_fact(job.request.label.fraction)},
             {"argmax", job.request.label.argmax},
             {"softmax", job.request.label.softmax},
+            {"channel_labels", channel_labels(job)},
             {"keep_labels", job.request.label.keep},
             {"mask_threshold", optional_fact(plan.options.threshold)},
             {"antialias", names_of(plan.options.antialias)},
@@ -148,7 +186,7 @@ Json result_facts(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
     return {{"backend", r.backend},
             {"workspace_bytes", r.workspace_bytes},
-            {"kept_labels", r.kept_labels},
+            {"kept_labels", kept_facts(r.kept_labels)},
             {"seconds",
              {{"read", r.read_s},
               {"plan", r.prepare_s},

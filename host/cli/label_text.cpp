@@ -35,10 +35,9 @@ std::vector<std::string> row_of(const LabelChange& label) {
             label.vanished() ? "vanished" : ""};
 }
 
-std::vector<std::string> row_of(const LabelFacts& invented) {
-    return {
-        std::to_string(invented.value), "0",       number(invented.volume_mm3), "", pair_text(0, invented.components),
-        pair_text(0, invented.euler),   "INVENTED"};
+std::vector<std::string> row_of(const LabelFacts& added, const char* what) {
+    return {std::to_string(added.value), "0", number(added.volume_mm3), "", pair_text(0, added.components),
+            pair_text(0, added.euler),   what};
 }
 
 /// By change of volume, most changed first; a label that vanished changed more than any that grew.
@@ -54,8 +53,9 @@ std::string left_out_text(std::span<const LabelChange> hidden) {
     if (hidden.empty()) return {};
     const auto vanished =
         std::count_if(hidden.begin(), hidden.end(), [](const auto& label) { return label.vanished(); });
-    if (vanished > 0) return fmt::format("not shown: {} more, {} of them vanished\n", hidden.size(), vanished);
-    return fmt::format("not shown: {} more, their volumes changed by {:.2f} % at most\n", hidden.size(),
+    if (vanished > 0)
+        return fmt::format("not shown (see --json): {} more, {} of them vanished\n", hidden.size(), vanished);
+    return fmt::format("not shown (see --json): {} more, their volumes changed by {:.2f} % at most\n", hidden.size(),
                        std::fabs(hidden.front().volume_percent()));
 }
 
@@ -69,9 +69,9 @@ Json facts_of(const LabelFacts& label) {
 }  // namespace
 
 std::string label_table(const LabelReport& report) {
-    const std::size_t invented = std::min(report.invented.size(), kLabelRows);
+    const std::size_t fill = report.fill ? 1 : 0, invented = std::min(report.invented.size(), kLabelRows - fill);
     std::vector<LabelChange> shown = by_change(report.labels);
-    const std::size_t count = std::min(shown.size(), kLabelRows - invented);
+    const std::size_t count = std::min(shown.size(), kLabelRows - fill - invented);
     const std::vector<LabelChange> hidden(shown.begin() + static_cast<std::ptrdiff_t>(count), shown.end());
     shown.resize(count);
     std::sort(shown.begin(), shown.end(), [](const auto& a, const auto& b) { return a.before.value < b.before.value; });
@@ -79,7 +79,8 @@ std::string label_table(const LabelReport& report) {
     std::vector<std::vector<std::string>> rows{
         {"label", "mm3 before", "mm3 after", "change", "components", "Euler", ""}};
     for (const LabelChange& label : shown) rows.push_back(row_of(label));
-    for (std::size_t l = 0; l < invented; ++l) rows.push_back(row_of(report.invented[l]));
+    if (report.fill) rows.push_back(row_of(*report.fill, "the fill"));
+    for (std::size_t l = 0; l < invented; ++l) rows.push_back(row_of(report.invented[l], "INVENTED"));
 
     std::string text = fmt::format("labels: {} before, {} vanished", report.labels.size(), report.vanished());
     if (!report.invented.empty()) text += fmt::format(", {} INVENTED", report.invented.size());
@@ -87,7 +88,7 @@ std::string label_table(const LabelReport& report) {
     if (rows.size() > 1) text += table(rows, 2, true);
     text += left_out_text(hidden);
     if (report.invented.size() > invented) {
-        text += fmt::format("not shown: {} more INVENTED\n", report.invented.size() - invented);
+        text += fmt::format("not shown (see --json): {} more INVENTED\n", report.invented.size() - invented);
     }
     if (report.not_labels_before + report.not_labels_after > 0) {
         text += fmt::format("{} voxels before and {} after hold no whole number and belong to no label\n",
@@ -109,8 +110,11 @@ Json label_facts(const LabelReport& report) {
     for (const LabelFacts& label : report.invented) {
         invented.push_back({{"label", label.value}, {"after", facts_of(label)}});
     }
+    Json fill;
+    if (report.fill) fill = {{"label", report.fill->value}, {"after", facts_of(*report.fill)}};
     return {{"labels", labels},
             {"vanished", vanished},
+            {"fill", fill},
             {"invented", invented},
             {"voxels_without_label", {{"before", report.not_labels_before}, {"after", report.not_labels_after}}}};
 }

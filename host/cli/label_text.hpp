@@ -8,8 +8,8 @@
 
 namespace revoxel::cli {
 
-/// Up to this many labels are shown one by one. Of more, those that a person must see come first: invented, vanished,
-/// then by their change of volume.
+/// Up to this many labels are shown one by one. Of more, those that a person must see come first: the fill, invented,
+/// vanished, then by their change of volume.
 inline constexpr std::size_t kLabelRows = 30;
 
 /// Plain ASCII for 80 columns; ascending labels.

@@ -12,6 +12,8 @@
 namespace revoxel::cli {
 namespace {
 
+constexpr std::size_t kKeptLines = 10;
+
 Vec3 micrometres(const Vec3& mm) {
     return {mm[0] * 1000.0, mm[1] * 1000.0, mm[2] * 1000.0};
 }
@@ -22,11 +24,15 @@ std::string triple_um(const Vec3& mm) {
     return fmt::format("{:.6g} x {:.6g} x {:.6g}", um[0], um[1], um[2]);
 }
 
-std::string magnification_text(double step, bool antialiased) {
-    const double k = std::fabs(step);
+std::string magnification_text(const Plan& plan, int a) {
+    const AxisSummary& axis = plan.axes[a];
+    const double k = std::fabs(axis.step);
     const int digits = std::fabs(k - 1.0) < 0.01 ? 7 : 3;  // never "1x" for a change
     if (k < 1.0) return fmt::format("up-sampling {:.{}g}x", 1.0 / k, digits);
-    return fmt::format("down-sampling {:.{}g}x, {}", 1.0 / k, digits, antialiased ? "antialiased" : "not antialiased");
+    const char* how = plan.options.labels ? axis.antialiased ? "voted over the output voxel" : "voxels are left out"
+                      : axis.antialiased  ? "antialiased"
+                                          : "not antialiased";
+    return fmt::format("down-sampling {:.{}g}x, {}", 1.0 / k, digits, how);
 }
 
 std::string separable_axis_text(const Plan& plan, int a) {
@@ -35,7 +41,7 @@ std::string separable_axis_text(const Plan& plan, int a) {
     const double k = std::fabs(axis.step);
     std::string text;
     if (std::fabs(k - 1.0) * static_cast<double>(m) >= 1e-3) {
-        text = magnification_text(axis.step, axis.antialiased);
+        text = magnification_text(plan, a);
     } else if (!axis.copied && k == 1.0 && axis.offset == std::floor(axis.offset)) {
         text = "filtered, voxels stay where they are";
     } else if (!axis.copied) {
@@ -68,13 +74,16 @@ std::string antialias_text(const Plan& plan) {
     const bool widened = mode.uniform() && (mode[0] == Antialias::automatic || mode[0] == Antialias::stretch);
     const bool coarser = std::any_of(plan.axes.begin(), plan.axes.end(),
                                      [](const AxisSummary& axis) { return std::fabs(axis.step) > 1.0 + 1e-3; });
-    const bool blurred = plan.options.blur != Vec3{0, 0, 0};
-    const char* what = !any && blurred       ? "the blur to the target resolution is the low-pass"
-                       : !any && coarser     ? "an axis is down-sampled without a low-pass"
-                       : !any                ? "nothing to do"
-                       : plan.options.labels ? "the vote covers the output voxel"
-                       : widened             ? "the kernel is stretched"
-                                             : "low-pass where an axis is down-sampled";
+    const bool blurred = plan.options.blur != Vec3{0, 0, 0}, labels = plan.options.labels;
+    const bool area = plan.options.kernel == PerAxis<Kernel>(Kernel::area);
+    const char* what = !any && blurred             ? "the blur to the target resolution is the low-pass"
+                       : !any && coarser && labels ? "an axis is down-sampled, and the vote skips voxels"
+                       : !any && coarser           ? "an axis is down-sampled without a low-pass"
+                       : !any                      ? "nothing to do"
+                       : labels                    ? "the vote covers the output voxel"
+                       : area                      ? "the kernel is the low-pass"
+                       : widened                   ? "the kernel is stretched"
+                                                   : "low-pass where an axis is down-sampled";
     return fmt::format("{} ({})", names_of(mode), what);
 }
 
@@ -117,7 +126,7 @@ std::string values_text(const ResampleJob& job) {
     if (o.clip == Clip::local) parts.emplace_back("clipped to the range of the neighbours");
     if (o.clip == Clip::global) parts.emplace_back("clipped to the range of the input");
     if (job.request.nan_fill) parts.push_back(fmt::format("NaN becomes {}", number(*job.request.nan_fill)));
-    if (o.nan_aware) parts.emplace_back("NaN is left out of the weights");
+    if (o.nan_aware) parts.emplace_back("NaN and infinities are left out of the weights");
     if (o.rounding != Rounding::even && is_integer(o.output_dtype)) {
         parts.emplace_back(o.rounding == Rounding::away ? "rounded half away from zero" : "truncated to integers");
     }
@@ -155,6 +164,24 @@ std::string facts_text(const ResampleJob& job) {
     return table(rows);
 }
 
+/// One line for each label that has got a voxel back, up to kKeptLines.
+std::string kept_text(const std::vector<KeptLabel>& kept) {
+    if (kept.empty()) return {};
+    std::string text = fmt::format("{} {} have vanished and got a voxel back\n", kept.size(),
+                                   kept.size() > 1 ? "labels would" : "label would");
+    std::vector<std::vector<std::string>> rows{{"label", "output voxel", "its share there"}};
+    for (std::size_t l = 0; l < std::min(kept.size(), kKeptLines); ++l) {
+        const KeptLabel& label = kept[l];
+        const std::string volume = label.frame > 0 ? fmt::format(" of volume {}", label.frame) : "";
+        rows.push_back({std::to_string(label.value),
+                        fmt::format("{} {} {}{}", label.index[0], label.index[1], label.index[2], volume),
+                        fmt::format("{:.3g} %", 100.0 * label.fraction)});
+    }
+    text += table(rows, 2, true);
+    if (kept.size() > kKeptLines) text += fmt::format("  and {} more (--json)\n", kept.size() - kKeptLines);
+    return text;
+}
+
 std::string memory_text(std::int64_t before, std::int64_t after) {
     return fmt::format("{} ({:.3g}x)", bytes(after), static_cast<double>(after) / static_cast<double>(before));
 }
@@ -165,7 +192,7 @@ std::string axis_text(const Plan& plan, int a) {
     if (plan.separable) return separable_axis_text(plan, a);
     const AxisSummary& axis = plan.axes[a];
     const bool same = std::fabs(axis.step - 1.0) < 1e-3;
-    return "oblique, " + (same ? std::string("same step") : magnification_text(axis.step, axis.antialiased));
+    return "oblique, " + (same ? std::string("same step") : magnification_text(plan, a));
 }
 
 std::string scaling_text(const io::NiftiHeader& header) {
@@ -258,6 +285,7 @@ Throughput resample_throughput(const ResampleJob& job, const ResampleResult& res
 
 std::string result_report(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
+    const std::string kept = kept_text(r.kept_labels);
     std::string text = table({{"read", "plan", "resample", "check", "write", "total"},
                               {seconds(r.read_s), seconds(r.prepare_s), seconds(r.resample_s), seconds(r.check_s),
                                seconds(r.write_s), seconds(total_seconds(r))}});
@@ -270,7 +298,7 @@ std::string result_report(const ResampleJob& job, const ResampleResult& r) {
                                        number(r.output_range.min), number(r.output_range.max))},
                 {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},
             });
-    return text;
+    return kept.empty() ? text : text + "\n" + kept;
 }
 
 std::string comparison_report(const pipeline::Comparison& c) {

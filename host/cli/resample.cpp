@@ -1,15 +1,21 @@
 // revoxel resample
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <optional>
 
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/facts.hpp"
+#include "cli/idle_options.hpp"
 #include "cli/label_text.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
 #include "cli/text.hpp"
+#include "math/values.hpp"
+#include "pipeline/field_of_view.hpp"
 #include "pipeline/label_evidence.hpp"
+#include "pipeline/label_value.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/preview.hpp"
 #include "revoxel/error.hpp"
@@ -28,6 +34,32 @@ std::string base_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
 
+/// The label that output voxels outside the input hold, where there are such voxels.
+std::optional<std::int64_t> fill_label(const ResampleJob& job) {
+    const bool extended = job.plan.options.outside == Outside::extend;
+    if (extended || pipeline::CommonField(job.plan.output, job.plan.input).whole()) return std::nullopt;
+    return dispatch(job.output.dtype, [&](auto zero) {
+        return pipeline::label_of(math::convert<decltype(zero)>(job.plan.options.fill));
+    });
+}
+
+/// How the picture shows the values before and after, which may be of two kinds.
+pipeline::PreviewOptions preview_options(const ResampleJob& job, const Volume& input) {
+    const LabelRequest& label = job.request.label;
+    pipeline::PreviewOptions options;
+    options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
+                    names_of(job.plan.options.kernel);
+    options.labels_before = input.components() == 1 && !label.argmax &&
+                            (label.labels || pipeline::looks_like_labels(pipeline::label_evidence(input)));
+    options.labels_after = label.argmax || job.request.mask_threshold || (options.labels_before && !label.fraction);
+    if (label.fraction && !job.request.mask_threshold) options.window_after = pipeline::Window{0.0, 1.0};
+    if (label.labels) options.title += ", votes of labels";
+    if (label.fraction) options.title += fmt::format(", share of label {}", number(*label.fraction));
+    if (label.argmax) options.title += ", class of the largest score";
+    if (job.request.mask_threshold) options.title += fmt::format(", 1 from {} on", number(*job.request.mask_threshold));
+    return options;
+}
+
 void inspect(const ResampleArguments& arguments, const ResampleJob& job, const io::NiftiImage& input,
              const io::NiftiHeader& output_header, const Volume& output, Inspection& found) {
     const pipeline::ScaledVolume before{&input.volume, input.header.slope(), input.header.intercept()};
@@ -36,14 +68,10 @@ void inspect(const ResampleArguments& arguments, const ResampleJob& job, const i
     if (arguments.label_report) {
         const int threads = job.request.threads;
         found.labels = pipeline::label_report(pipeline::measure_labels(input.volume, threads),
-                                              pipeline::measure_labels(output, threads));
+                                              pipeline::measure_labels(output, threads), fill_label(job));
     }
     if (!arguments.preview) return;
-    pipeline::PreviewOptions options;
-    options.title = base_name(job.request.input) + " -> " + base_name(job.request.output) + "   " +
-                    names_of(job.plan.options.kernel);
-    options.labels = input.volume.components() == 1 &&
-                     (job.request.label.labels || pipeline::looks_like_labels(pipeline::label_evidence(input.volume)));
+    pipeline::PreviewOptions options = preview_options(job, input.volume);
     options.covered_lo = job.plan.covered.lo;
     options.covered_hi = job.plan.covered.hi;
     // Ahead of the volume: a picture that cannot be written is known before there is a result.
@@ -111,6 +139,7 @@ void conclude(const ResampleArguments& arguments, const ResampleJob& job, const 
 int run_resample_command(const ResampleArguments& arguments) {
     const ResampleRequest request = request_from(arguments);
     ResampleJob job = plan_resample(request);
+    for (const std::string& warning : idle_options(arguments, job)) job.warnings.push_back(warning);
     if (arguments.dry_run) {  // a run says so as its error
         const std::string shortage = pipeline::memory_shortage(job);
         if (!shortage.empty()) job.warnings.push_back(shortage);
@@ -138,6 +167,8 @@ int run_resample_command(const ResampleArguments& arguments) {
             result = run_resample(job, observer);
         } catch (...) {
             if (found.picture_written) std::remove(arguments.preview->c_str());
+            // The plan above names an output file.
+            if (!arguments.quiet && !arguments.json) print("\nstopped: nothing was written\n");
             throw;
         }
     }

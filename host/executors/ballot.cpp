@@ -30,7 +30,8 @@ void set_ballot(const AffineGather& gather, int d, double c, Ballot& ballot) {
     ballot.index.clear();
     ballot.weight.clear();
     for (int t = 0; t < taps.count; ++t) {
-        ballot.index.push_back(extended_index(gather.boundary, taps.first + t, gather.inside[d]));
+        const std::int64_t at = extended_index(gather.boundary, taps.first + t, gather.inside[d]);
+        ballot.index.push_back(at < 0 ? at : at - gather.origin[d]);
         ballot.weight.push_back(math::vote_units(math::vote_weight(kernel, gather.stretch[d], taps, t)));
     }
 }

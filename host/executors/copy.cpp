@@ -24,15 +24,15 @@ void copy_row(const From* in, std::int64_t in_stride, const std::int64_t* source
 
 /// Nearest voxel of each output index of one row of a gather; fill stays where there is none.
 template <typename From, typename To>
-void gather_row(const math::GatherFrame& frame, const ConstVolumeView& input, const VolumeView& output, std::int64_t lo,
-                std::int64_t hi, std::int64_t j, std::int64_t k) {
+void gather_row(const math::GatherFrame& frame, const Extent& origin, const ConstVolumeView& input,
+                const VolumeView& output, std::int64_t lo, std::int64_t hi, std::int64_t j, std::int64_t k) {
     for (std::int64_t i = lo; i < hi; ++i) {
         double c[3];
         if (!math::locate(frame, i, j, k, c)) continue;
         Extent at;
         for (int d = 0; d < 3; ++d) {
             const std::int64_t nearest = math::floor_index(c[d] + 0.5 + math::kTieTolerance);
-            at[d] = std::clamp<std::int64_t>(nearest, 0, frame.inside[d] - 1);
+            at[d] = std::clamp<std::int64_t>(nearest, 0, frame.inside[d] - 1) - origin[d];
         }
         const From value = *reinterpret_cast<const From*>(address(input, at[0], at[1], at[2]));
         *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
@@ -74,7 +74,7 @@ void VoxelCopy::run(const ConstVolumeView& original, const VolumeView& output, T
                     }
                     if (!covered) continue;
                     if (gather_) {
-                        gather_row<From, To>(frame, input, output, box.lo[0], box.hi[0], j, k);
+                        gather_row<From, To>(frame, gather_->origin, input, output, box.lo[0], box.hi[0], j, k);
                     } else {
                         const auto sj = source_[1][static_cast<std::size_t>(j)],
                                    sk = source_[2][static_cast<std::size_t>(k)];

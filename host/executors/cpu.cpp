@@ -3,18 +3,12 @@
 #include <optional>
 
 #include "executors/copy.hpp"
+#include "executors/cpu_gather.hpp"
 #include "executors/cpu_march.hpp"
 #include "executors/label_vote.hpp"
-#include "plan/kernels.hpp"
 
 namespace revoxel {
 namespace {
-
-Extent permuted_extent(const Plan& plan) {
-    Extent extent;
-    for (int a = 0; a < 3; ++a) extent[a] = plan.input.extent[plan.input_axis[a]];
-    return extent;
-}
 
 template <typename C>
 constexpr DType dtype_of() {
@@ -44,19 +38,14 @@ public:
             }
         }
         if (!gather_) {
-            march_.emplace(permuted_extent(plan_), plan_.output.extent, passes, plan_.covered, plan_.options.fill,
-                           pool_.size());
+            march_.emplace(plan_.output.extent, passes, plan_.covered, plan_.options.fill, pool_.size());
             return;
         }
         if (!passes.empty()) {
             filtered_.resize(static_cast<std::size_t>(gather_->extent[0] * gather_->extent[1] * gather_->extent[2]));
-            march_.emplace(plan_.input.extent, gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0,
-                           pool_.size());
+            march_.emplace(gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0, pool_.size());
         }
-        for (std::size_t d = 0; d < 3; ++d) norm_[d].assign(gather_->norm[d].begin(), gather_->norm[d].end());
-        const Box3& box = plan_.covered;
-        rows_.resize(static_cast<std::size_t>(pool_.size()));
-        for (std::vector<C>& row : rows_) row.resize(static_cast<std::size_t>(box.hi[0] - box.lo[0]));
+        points_.emplace(*gather_, plan_.output.extent, plan_.covered, plan_.options.fill, pool_.size());
     }
 
     void run(const ConstVolumeView& input, const VolumeView& output) override {
@@ -74,9 +63,9 @@ public:
 
     std::int64_t workspace_bytes() const noexcept override {
         std::size_t bytes = filtered_.size() * sizeof(C);
-        for (const std::vector<C>& row : rows_) bytes += row.size() * sizeof(C);
         return static_cast<std::int64_t>(bytes) + (march_ ? march_->workspace_bytes() : 0) +
-               (copy_ ? copy_->workspace_bytes() : 0) + (vote_ ? vote_->workspace_bytes() : 0);
+               (points_ ? points_->workspace_bytes() : 0) + (copy_ ? copy_->workspace_bytes() : 0) +
+               (vote_ ? vote_->workspace_bytes() : 0);
     }
 
     std::string name() const override { return std::string("cpu-") + cpu_kernels<C>().isa; }
@@ -107,33 +96,7 @@ private:
             march_->run(input, filtered, {}, pool_, scaled_progress(0.0, share));
             source = filtered;
         }
-        GatherSource<C> s{};
-        s.data = source.data;
-        s.frame = frame_of(*gather_);
-        for (int d = 0; d < 3; ++d) {
-            s.kernel[d] = point_kernel(gather_->kernel[d], gather_->shape);
-            s.extent[d] = gather_->extent[d];
-            s.stride[d] = source.stride[d];
-            s.origin[d] = gather_->origin[d];
-            s.norm[d] = norm_[d].empty() ? nullptr : norm_[d].data();
-        }
-        const auto gather = cpu_kernels<C>().gather[static_cast<int>(source.dtype)];
-        const auto store = cpu_kernels<C>().store[static_cast<int>(output.dtype)];
-        const Box3& box = plan_.covered;
-        pool_.for_each(
-            output.extent[2],
-            [&](std::int64_t k, int thread) {
-                C* row = rows_[static_cast<std::size_t>(thread)].data();
-                for (std::int64_t j = 0; j < output.extent[1]; ++j) {
-                    fill_row(address(output, 0, j, k), output.dtype, output.stride[0], output.extent[0],
-                             plan_.options.fill);
-                    if (k < box.lo[2] || k >= box.hi[2] || j < box.lo[1] || j >= box.hi[1]) continue;
-                    const auto inside = gather(row, s, box.lo[0], box.hi[0], j, k);
-                    store(address(output, inside.lo, j, k), output.stride[0], row + (inside.lo - box.lo[0]),
-                          inside.hi - inside.lo, how);
-                }
-            },
-            scaled_progress(share, 1.0));
+        points_->run(source, output, how, pool_, scaled_progress(share, 1.0));
     }
 
     std::function<void(double)> scaled_progress(double from, double to) const {
@@ -148,9 +111,8 @@ private:
     std::optional<LabelVote> vote_;
     std::optional<March<C>> march_;
     const AffineGather* gather_ = nullptr;  ///< in plan_
-    std::array<std::vector<C>, 3> norm_;    ///< AffineGather::norm
-    std::vector<C> filtered_;               ///< what the gather reads, after the passes
-    std::vector<std::vector<C>> rows_;      ///< one output row a thread
+    std::optional<PointGather<C>> points_;
+    std::vector<C> filtered_;  ///< what the gather reads, after the passes
 };
 
 }  // namespace

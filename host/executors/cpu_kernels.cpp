@@ -3,63 +3,17 @@
 // own namespace, always-inline leaves, no containers.
 #include "executors/cpu_kernels.hpp"
 
-#if defined(__F16C__)
-#include <immintrin.h>
-#endif
-
 #ifndef REVOXEL_ISA
 #define REVOXEL_ISA portable
 #endif
 #define REVOXEL_STRING_(x) #x
 #define REVOXEL_STRING(x) REVOXEL_STRING_(x)
 
+#include "executors/cpu_points.hpp"
+#include "executors/cpu_rows.hpp"
+
 namespace revoxel::REVOXEL_ISA {
 namespace {
-
-/// Outputs whose sums are kept in the first-level cache while the taps go by.
-constexpr std::int64_t kBlock = 512;
-
-template <typename C>
-void weighted_sum(C* __restrict out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n) {
-    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
-        const std::int64_t end = begin + kBlock < n ? begin + kBlock : n;
-        const C* __restrict first = rows[0];
-        for (std::int64_t i = begin; i < end; ++i) out[i] = weight[0] * first[i];
-        for (std::int32_t t = 1; t < count; ++t) {
-            const C* __restrict row = rows[t];
-            const C w = weight[t];
-            for (std::int64_t i = begin; i < end; ++i) out[i] = std::fma(w, row[i], out[i]);
-        }
-    }
-}
-
-template <typename C>
-void filter(C* __restrict out, const C* __restrict row, const TransposedTaps<C>& taps) {
-    for (std::int64_t begin = 0; begin < taps.n; begin += kBlock) {
-        const std::int64_t end = begin + kBlock < taps.n ? begin + kBlock : taps.n;
-        std::int32_t fewest = taps.most;
-        for (std::int64_t o = begin; o < end; ++o) fewest = taps.count[o] < fewest ? taps.count[o] : fewest;
-        for (std::int64_t o = begin; o < end; ++o) {
-            const C product = taps.weight[o] * row[taps.index[o]];
-            out[o] = taps.count[o] > 0 ? product : C(0);
-        }
-        for (std::int32_t t = 1; t < taps.most; ++t) {
-            const C* __restrict weight = taps.weight + t * taps.n;
-            const std::int32_t* __restrict index = taps.index + t * taps.n;
-            if (t < fewest) {
-                for (std::int64_t o = begin; o < end; ++o) out[o] = std::fma(weight[o], row[index[o]], out[o]);
-                continue;
-            }
-            const std::int32_t* __restrict count = taps.count;
-            for (std::int64_t o = begin; o < end; ++o) {
-                const C sum = std::fma(weight[o], row[index[o]], out[o]);
-                out[o] = t < count[o] ? sum : out[o];
-            }
-        }
-        if (taps.bias == nullptr) continue;
-        for (std::int64_t o = begin; o < end; ++o) out[o] += taps.bias[o];
-    }
-}
 
 /// Converts the first voxels of a packed row, where an instruction does it that the compiler does not find, to the same
 /// bits; returns how many.
@@ -67,7 +21,7 @@ template <typename To, typename From>
 inline std::int64_t convert_some(To*, const From*, std::int64_t) {
     return 0;
 }
-#if defined(__F16C__)
+#if defined(__F16C__) && defined(__AVX2__)
 inline std::int64_t convert_some(float* out, const Float16* in, std::int64_t n) {
     std::int64_t i = 0;
     for (; i + 8 <= n; i += 8) {
@@ -96,17 +50,63 @@ void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t 
     }
 }
 
+/// math::saturate_round without a branch, where C holds every T and int32 every T: clamping first changes nothing.
+template <typename T, typename C>
+REVOXEL_INLINE T saturated(C v) {
+    constexpr C kHigh = static_cast<C>(std::numeric_limits<T>::max());
+    constexpr C kLow = static_cast<C>(std::numeric_limits<T>::min());
+    C c = v < kHigh ? v : kHigh;
+    c = c > kLow ? c : kLow;
+    c = v == v ? c : C(0);
+    return static_cast<T>(static_cast<std::int32_t>(std::rint(c)));
+}
+
+template <typename C, typename T>
+constexpr bool kNarrow = std::is_integral_v<T> &&
+                         (sizeof(T) <= 2 || (sizeof(T) == 4 && std::is_signed_v<T> && sizeof(C) == 8));
+
 template <typename C, typename T>
 void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Storing& storing) {
     T* __restrict out = static_cast<T*>(row);
     const math::Storing s = storing;
     if (!s.plain) {
         for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
-    } else if (stride == 1) {
-        for (std::int64_t i = convert_some(out, in, n); i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
-    } else {
+    } else if (stride != 1) {
         for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);
+    } else if constexpr (kNarrow<C, T>) {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = saturated<T>(in[i]);
+    } else {
+        for (std::int64_t i = convert_some(out, in, n); i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
     }
+}
+
+void stream(void* to, const void* from, std::int64_t bytes) {
+    auto* out = static_cast<unsigned char*>(to);
+    const auto* in = static_cast<const unsigned char*>(from);
+#if defined(__AVX2__)
+    constexpr std::int64_t kLine = 64;  // whole lines, or the memory has to be read first
+    const std::int64_t past = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(out) % kLine);
+    const std::int64_t head = past == 0 ? 0 : kLine - past;
+    if (bytes >= head + kLine) {
+        __builtin_memcpy(out, in, static_cast<std::size_t>(head));
+        std::int64_t at = head;
+        for (; at + kLine <= bytes; at += kLine) {
+            const auto* piece = reinterpret_cast<const __m256i*>(in + at);
+            auto* line = reinterpret_cast<__m256i*>(out + at);
+#if defined(__AVX512F__)
+            _mm512_stream_si512(reinterpret_cast<__m512i*>(line), _mm512_loadu_si512(piece));
+#else
+            _mm256_stream_si256(line, _mm256_loadu_si256(piece));
+            _mm256_stream_si256(line + 1, _mm256_loadu_si256(piece + 1));
+#endif
+        }
+        out += at;
+        in += at;
+        bytes -= at;
+        _mm_sfence();
+    }
+#endif
+    __builtin_memcpy(out, in, static_cast<std::size_t>(bytes));
 }
 
 inline std::int64_t clamped(std::int64_t i, std::int64_t n) {
@@ -157,8 +157,8 @@ inline C gather_voxel(const GatherSource<C>& s, const double (&c)[3]) {
 }
 
 template <typename C, typename T>
-typename CpuKernels<C>::Range gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,
-                                     std::int64_t j, std::int64_t k) {
+IndexRange gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi, std::int64_t j,
+                  std::int64_t k) {
     // A row meets the input in one stretch: each coordinate is monotone in i, also after rounding.
     double c[3];
     std::int64_t begin = lo;
@@ -181,6 +181,7 @@ template <typename C>
 constexpr CpuKernels<C> kKernels = {
     REVOXEL_STRING(REVOXEL_ISA),
     kDescription,
+    kBlockTaps<C>,
     weighted_sum<C>,
     filter<C>,
     {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
@@ -189,6 +190,9 @@ constexpr CpuKernels<C> kKernels = {
     {store<C, std::int8_t>, store<C, std::uint8_t>, store<C, std::int16_t>, store<C, std::uint16_t>,
      store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>,
      store<C, Float16>, store<C, float>, store<C, double>},
+    stream,
+    points<C>,
+    inside_range,
     {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,
      gather<C, std::int32_t>, gather<C, std::uint32_t>, gather<C, std::int64_t>, gather<C, std::uint64_t>,
      gather<C, Float16>, gather<C, float>, gather<C, double>},

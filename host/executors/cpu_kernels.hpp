@@ -11,16 +11,33 @@
 
 namespace revoxel {
 
-/// The taps of one axis, laid out for a loop over outputs: tap t of output o stands at [t * n + o]. Where t >= count[o]
-/// the index repeats a valid one and the weight is not used.
+/// Scratch rows begin at multiples of this many bytes and end at one; what stands between their last value and there
+/// is computed with but not used.
+inline constexpr std::int64_t kRowAlignment = 64;
+/// Rows that the x pass takes at once.
+inline constexpr std::int64_t kFilterRows = 16;
+/// What CpuKernels::points() rounds up to.
+inline constexpr std::int64_t kPointBlock = 16;
+/// Outputs that the x pass takes at once.
+inline constexpr std::int64_t kFilterBlock = 16;
+
+/// The x pass. Output o is the sum over t < count[o] of weight[o * stride + t] * row[first[o] + t]; no index lies
+/// outside the row, whose periodic continuation the caller has made.
 template <typename C>
-struct TransposedTaps {
-    std::int64_t n;     ///< outputs
-    std::int32_t most;  ///< the largest count
+struct RowFilter {
+    std::int64_t n_in, n_out;
+    std::int64_t stride;
+    const std::int64_t* first;
     const std::int32_t* count;
-    const std::int32_t* index;
     const C* weight;
     const C* bias;  ///< added at the end, one an output; null: nothing
+    /// Few taps: for each block of outputs where it begins to read, its outputs' first less that, the smallest and the
+    /// largest count, and the weights once more as [block][tap][output], 0 beyond an output's count.
+    const std::int32_t* block_base;  ///< null: not so few
+    const std::int32_t* block_first;
+    const std::int32_t* block_fewest;
+    const std::int32_t* block_most;
+    const C* block_weight;
 };
 
 /// An array that a gather reads. Strides in scalars.
@@ -35,26 +52,52 @@ struct GatherSource {
     const C* norm[3];  ///< the value is divided by the kernel's sum over these; null: it is not
 };
 
+/// A dense part of the array that a gather reads, in computed values, and what is needed to interpolate in it. Long
+/// enough that reads of whole vectors beyond a tap stay inside.
+template <typename C>
+struct Brick {
+    const C* data;
+    std::int64_t pitch[3];   ///< in values; pitch[0] is 1
+    std::int64_t lo[3];      ///< input index of its first value
+    double low[3], high[3];  ///< positions are kept between these
+    double step[3];          ///< of the position, per output index i
+    math::PointKernel kernel[3];
+    int taps[3];  ///< the most that a point has
+};
+
+/// Half-open.
+struct IndexRange {
+    std::int64_t lo, hi;
+};
+
 template <typename C>
 struct CpuKernels {
     static constexpr int kDTypes = 11;
     const char* isa;          ///< short name, for REVOXEL_ISA and Executor::name()
     const char* description;  ///< the CPU features that it needs
-    /// out[i] = sum over t of weight[t] * rows[t][i], in the order of t, count >= 1.
+    /// True where filter() gains from RowFilter::block_base: the most taps that it should be given for.
+    std::int32_t block_taps;
+    /// out[i] = sum over t of weight[t] * rows[t][i], in the order of t, count >= 1. Aligned rows; n is rounded up.
     void (*weighted_sum)(C* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n);
-    /// out[o] = sum over t < count[o] of weight[t, o] * row[index[t, o]], in the order of t. Outputs of count 0 get 0.
-    void (*filter)(C* out, const C* row, const TransposedTaps<C>& taps);
+    /// The x pass of up to kFilterRows rows, `in_pitch` and `out_pitch` values apart, aligned. `scratch` holds
+    /// kFilterRows * (n_in rounded up to kFilterBlock) values.
+    void (*filter)(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,
+                   const RowFilter<C>& filter, C* scratch);
     /// n stored voxels, `stride` scalars apart, into computed values. Indexed by DType.
     void (*load[kDTypes])(C* out, const void* row, std::int64_t stride, std::int64_t n);
     /// The reverse, through math::store_value.
     void (*store[kDTypes])(void* row, std::int64_t stride, const C* in, std::int64_t n, const math::Storing& storing);
+    /// Copies to memory that is not read again soon, past the caches where the CPU can.
+    void (*stream)(void* to, const void* from, std::int64_t bytes);
+    /// Interpolated values of a row: output index i to i + n (rounded up to kPointBlock) along the first axis; `inner`
+    /// is the part of the position that does not change with i.
+    void (*points)(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n);
+    /// The part of output indices [i, i + n) whose positions lie inside the input.
+    IndexRange (*inside)(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i, std::int64_t n);
     /// Output voxels (i, j, k) for lo <= i < hi; returns the sub-range that lies inside the input, the only one written
     /// (out[i - lo]).
-    struct Range {
-        std::int64_t lo, hi;
-    };
-    Range (*gather[kDTypes])(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi, std::int64_t j,
-                             std::int64_t k);
+    IndexRange (*gather[kDTypes])(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,
+                                  std::int64_t j, std::int64_t k);
 };
 
 /// The best set that this CPU runs. The environment variable REVOXEL_ISA (portable, v3, v4) caps it.

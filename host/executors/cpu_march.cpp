@@ -3,6 +3,19 @@
 namespace revoxel {
 namespace {
 
+constexpr std::int64_t kMostBandRows = 64;
+constexpr std::int64_t kLargestScalar = 8;
+// Smaller results may be wanted in the cache.
+constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
+
+void prefetch(const std::byte* from, std::int64_t bytes) {
+    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at, 0, 2);
+}
+
+std::int64_t round_up(std::int64_t n, std::int64_t step) {
+    return (n + step - 1) / step * step;
+}
+
 template <typename C>
 AxisTaps<C> axis_taps(int axis, const Extent& output, const std::vector<const AxisPass*>& passes, const Box3& covered) {
     for (const AxisPass* pass : passes) {
@@ -14,49 +27,105 @@ AxisTaps<C> axis_taps(int axis, const Extent& output, const std::vector<const Ax
 }  // namespace
 
 template <typename C>
-March<C>::March(const Extent& input, const Extent& output, const std::vector<const AxisPass*>& passes,
-                const Box3& covered, double fill, int threads)
+March<C>::March(const Extent& output, const std::vector<const AxisPass*>& passes, const Box3& covered, double fill,
+                int threads)
     : x_(axis_taps<C>(0, output, passes, covered)),
       y_(axis_taps<C>(1, output, passes, covered)),
       z_(axis_taps<C>(2, output, passes, covered)),
       fill_(fill) {
     if (covered.empty()) return;
     slots_ = z_.identity ? 1 : std::max<std::int64_t>(1, z_.stride);
-    bands_ = (y_.hi - y_.lo + kBandRows - 1) / kBandRows;
-    // Enough items to keep the threads busy to the end; a chunk start costs the taps of one output slice again.
-    const std::int64_t slices = z_.hi - z_.lo;
-    const std::int64_t wanted = (4 * threads + bands_ - 1) / bands_;
-    chunks_ = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, slices / (4 * slots_)));
-    if (!x_.identity) {
-        const std::size_t n = static_cast<std::size_t>(x_.n_out), most = static_cast<std::size_t>(x_.stride);
-        x_count_.assign(x_.count.begin(), x_.count.end());
-        x_index_.assign(n * most, 0);
-        x_weight_.assign(n * most, C(0));
-        for (std::size_t o = 0; o < n; ++o) {
-            for (std::size_t t = 0; t < most && x_.count[o] > 0; ++t) {
-                const bool used = t < static_cast<std::size_t>(x_.count[o]);
-                x_index_[t * n + o] =
-                    static_cast<std::int32_t>(x_.sample(x_.first[o] + (used ? static_cast<std::int64_t>(t) : 0)));
-                x_weight_[t * n + o] = used ? x_.weight[o * most + t] : C(0);
-            }
-        }
-    }
+    out_pitch_ = round_up(x_.n_out, kFilterBlock);
+    x_end_ = x_.n_in;
+    if (!z_.identity && z_.first.front() > z_.first.back()) z_direction_ = -1;
+    if (!x_.identity) prepare_row_filter();
+    // The x pass may load whole blocks from where its last taps begin.
+    in_pitch_ = round_up(x_end_, kFilterBlock) + 4 * kFilterBlock;
+    choose_bands(threads);
     std::int64_t most_rows = 0;
     for (std::int64_t b = 0; b < bands_; ++b) most_rows = std::max(most_rows, band(b).in_end - band(b).in_begin);
     scratch_.resize(static_cast<std::size_t>(threads));
     for (Scratch& s : scratch_) {
-        s.rows.resize(static_cast<std::size_t>(most_rows * input[0]));
-        s.filtered.resize(static_cast<std::size_t>(input[0]));
-        s.ring.resize(static_cast<std::size_t>(slots_ * kBandRows * x_.n_out));
-        s.sum.resize(static_cast<std::size_t>(x_.n_out));
+        s.rows.resize(std::max(most_rows, kFilterRows) * in_pitch_);
+        s.filtered.resize(kFilterRows * in_pitch_);
+        s.columns.resize(kFilterRows * in_pitch_);
+        s.ring.resize(slots_ * band_rows_ * out_pitch_);
+        s.sum.resize(out_pitch_);
+        s.stored.resize(band_rows_ * out_pitch_ * kLargestScalar);
         s.slot_slice.resize(static_cast<std::size_t>(slots_));
-        s.pointers.resize(static_cast<std::size_t>(std::max(y_.stride, z_.stride)));
+        s.pointers.resize(static_cast<std::size_t>(std::max<std::int64_t>({1, y_.stride, z_.stride})));
     }
 }
 
 template <typename C>
+void March<C>::choose_bands(int threads) {
+    // The ring should stay in the second-level cache.
+    constexpr std::int64_t kRingBytes = std::int64_t{320} << 10;
+    const std::int64_t row_bytes = slots_ * out_pitch_ * static_cast<std::int64_t>(sizeof(C));
+    band_rows_ =
+        std::clamp<std::int64_t>(kRingBytes / row_bytes / kFilterRows * kFilterRows, kFilterRows, kMostBandRows);
+    const std::int64_t rows = y_.hi - y_.lo, slices = z_.hi - z_.lo;
+    bands_ = (rows + band_rows_ - 1) / band_rows_;
+    // Enough items to keep the threads busy to the end; a chunk start costs the taps of one output slice again.
+    const std::int64_t wanted = (4 * threads + bands_ - 1) / bands_;
+    chunks_ = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, slices / (4 * slots_)));
+}
+
+template <typename C>
+void March<C>::prepare_row_filter() {
+    const std::size_t n = static_cast<std::size_t>(x_.n_out);
+    std::int64_t lowest = 0;
+    for (std::size_t o = 0; o < n; ++o) {
+        if (x_.count[o] == 0) continue;
+        lowest = std::min(lowest, x_.first[o]);
+        x_end_ = std::max(x_end_, x_.first[o] + x_.count[o]);
+    }
+    x_origin_ = round_up(-lowest, kFilterBlock);
+    x_end_ += x_origin_;
+    for (std::size_t o = 0; o < n; ++o) x_first_.push_back(x_.count[o] > 0 ? x_.first[o] + x_origin_ : x_origin_);
+    row_filter_ = {x_end_,
+                   x_.n_out,
+                   x_.stride,
+                   x_first_.data(),
+                   x_.count.data(),
+                   x_.weight.data(),
+                   x_.bias.empty() ? nullptr : x_.bias.data(),
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   nullptr};
+    if (x_.stride > kernels_.block_taps) return;
+    for (std::size_t begin = 0; begin < n; begin += kFilterBlock) {
+        const std::size_t end = std::min(begin + kFilterBlock, n);
+        const auto [low, high] = std::minmax_element(x_first_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                     x_first_.begin() + static_cast<std::ptrdiff_t>(end));
+        const auto [fewest, most] = std::minmax_element(x_.count.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                        x_.count.begin() + static_cast<std::ptrdiff_t>(end));
+        if (*high - *low + *most > 4 * kFilterBlock) return;
+        block_base_.push_back(static_cast<std::int32_t>(*low));
+        block_fewest_.push_back(*fewest);
+        block_most_.push_back(*most);
+        for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
+            block_first_.push_back(o < n ? static_cast<std::int32_t>(x_first_[o] - *low) : 0);
+        }
+        for (std::size_t t = 0; t < static_cast<std::size_t>(x_.stride); ++t) {
+            for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
+                const bool used = o < n && t < static_cast<std::size_t>(x_.count[o]);
+                block_weight_.push_back(used ? x_.weight[o * static_cast<std::size_t>(x_.stride) + t] : C(0));
+            }
+        }
+    }
+    row_filter_.block_base = block_base_.data();
+    row_filter_.block_first = block_first_.data();
+    row_filter_.block_fewest = block_fewest_.data();
+    row_filter_.block_most = block_most_.data();
+    row_filter_.block_weight = block_weight_.data();
+}
+
+template <typename C>
 typename March<C>::Band March<C>::band(std::int64_t index) const {
-    Band b{y_.lo + index * kBandRows, std::min(y_.lo + (index + 1) * kBandRows, y_.hi), INT64_MAX, INT64_MIN};
+    Band b{y_.lo + index * band_rows_, std::min(y_.lo + (index + 1) * band_rows_, y_.hi), INT64_MAX, INT64_MIN};
     for (std::int64_t j = b.begin; j < b.end; ++j) {
         if (y_.count_of(j) == 0) continue;
         b.in_begin = std::min(b.in_begin, y_.first_of(j));
@@ -69,7 +138,10 @@ typename March<C>::Band March<C>::band(std::int64_t index) const {
 template <typename C>
 void March<C>::run(const ConstVolumeView& input, const VolumeView& output, const math::Storing& storing,
                    ThreadPool& pool, const std::function<void(double)>& progress) {
-    const Views views{input, output, storing};
+    const bool whole_rows = x_.lo == 0 && x_.hi == x_.n_out && output.stride[0] == 1 && output.stride[1] == x_.n_out;
+    const std::int64_t bytes =
+        output.extent[0] * output.extent[1] * output.extent[2] * static_cast<std::int64_t>(size_of(output.dtype));
+    const Views views{input, output, storing, whole_rows && bytes >= kStreamedBytes};
     // Rows and slices outside the covered box; the ends of covered rows are filled as the rows are written.
     for (std::int64_t k = 0; k < output.extent[2]; ++k) {
         const bool slice_covered = bands_ > 0 && k >= z_.lo && k < z_.hi;
@@ -109,29 +181,51 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
     const std::int64_t z = z_.sample(slice);
     const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const std::int64_t n = x_.n_in;
-    if (!(y_.identity && x_.identity)) {
-        for (std::int64_t j = rows.in_begin; j < rows.in_end; ++j) {
-            load(s.rows.data() + (j - rows.in_begin) * n, address(in, 0, y_.sample(j), z), in.stride[0], n);
+    // The rows are far apart in memory, so the CPU does not foresee those of the next slice.
+    const std::int64_t next = in.stride[0] == 1 && z + z_direction_ < z_.n_in ? z + z_direction_ : -1;
+    if (y_.identity && x_.identity) {
+        for (std::int64_t j = rows.begin; j < rows.end; ++j) {
+            load(ring_row(s, slot, j - rows.begin), address(in, 0, j, z), in.stride[0], n);
         }
+        return;
     }
-    const TransposedTaps<C> x_taps{x_.n_out,         static_cast<std::int32_t>(x_.stride),
-                                   x_count_.data(),  x_index_.data(),
-                                   x_weight_.data(), x_.bias.empty() ? nullptr : x_.bias.data()};
-    for (std::int64_t j = rows.begin; j < rows.end; ++j) {
-        C* out = ring_row(s, slot, j - rows.begin);
-        if (y_.identity && x_.identity) {
-            load(out, address(in, 0, j, z), in.stride[0], n);
-            continue;
-        }
-        const C* row = s.rows.data() + (y_.count_of(j) > 0 ? y_.first_of(j) - rows.in_begin : 0) * n;
+    const std::int64_t row_bytes = n * static_cast<std::int64_t>(size_of(in.dtype));
+    for (std::int64_t j = rows.in_begin; j < rows.in_end; ++j) {
+        if (next >= 0) prefetch(address(in, 0, y_.sample(j), next), row_bytes);
+        C* row = s.rows.data() + (j - rows.in_begin) * in_pitch_;
+        load(row + x_origin_, address(in, 0, y_.sample(j), z), in.stride[0], n);
+        if (y_.identity) continue_row(row);
+    }
+    for (std::int64_t begin = rows.begin; begin < rows.end; begin += kFilterRows) {
+        const std::int64_t count = std::min(kFilterRows, rows.end - begin);
+        C* out = ring_row(s, slot, begin - rows.begin);
+        const C* filtered = s.rows.data() + (begin - rows.in_begin) * in_pitch_;  // without a y pass
         if (!y_.identity) {
-            for (std::int32_t t = 0; t < y_.count_of(j); ++t) s.pointers[static_cast<std::size_t>(t)] = row + t * n;
-            C* sum = x_.identity ? out : s.filtered.data();
-            weigh(y_, j, s.pointers.data(), sum, n);
-            row = sum;
+            C* sums = x_.identity ? out : s.filtered.data() + x_origin_;
+            const std::int64_t pitch = x_.identity ? out_pitch_ : in_pitch_;
+            for (std::int64_t j = begin; j < begin + count; ++j) {
+                const C* row = s.rows.data() + (y_.count_of(j) > 0 ? y_.first_of(j) - rows.in_begin : 0) * in_pitch_;
+                for (std::int32_t t = 0; t < y_.count_of(j); ++t) {
+                    s.pointers[static_cast<std::size_t>(t)] = row + t * in_pitch_ + x_origin_;
+                }
+                C* sum = sums + (j - begin) * pitch;
+                weigh(y_, j, s.pointers.data(), sum, n);
+                if (!x_.identity) continue_row(sum - x_origin_);
+            }
+            filtered = s.filtered.data();
         }
-        if (!x_.identity) kernels_.filter(out, row, x_taps);
+        if (!x_.identity) {
+            kernels_.filter(out, out_pitch_, filtered, in_pitch_, count, row_filter_, s.columns.data());
+        }
     }
+}
+
+template <typename C>
+void March<C>::continue_row(C* row) const {
+    const std::int64_t lo = -x_origin_, hi = x_end_ - x_origin_;
+    if (hi == x_.n_in && lo == 0) return;
+    for (std::int64_t i = lo; i < 0; ++i) row[x_origin_ + i] = row[x_origin_ + x_.sample(i)];
+    for (std::int64_t i = x_.n_in; i < hi; ++i) row[x_origin_ + i] = row[x_origin_ + x_.sample(i)];
 }
 
 template <typename C>
@@ -149,17 +243,28 @@ void March<C>::weigh(const AxisTaps<C>& axis, std::int64_t o, const C* const* ro
 /// The z sums of one band of one output slice, written to the output.
 template <typename C>
 void March<C>::emit_slice(const Band& rows, std::int64_t k, Scratch& s, const Views& v) const {
+    const VolumeView& out = v.output;
+    const std::int64_t row_bytes = x_.n_out * static_cast<std::int64_t>(size_of(out.dtype));
     for (std::int64_t j = rows.begin; j < rows.end; ++j) {
         const std::int64_t first = z_.first_of(k);
-        if (z_.identity) {
-            write_row(ring_row(s, wrapped_index(first, slots_), j - rows.begin), j, k, v);
-            continue;
+        const C* values = ring_row(s, wrapped_index(first, slots_), j - rows.begin);
+        if (!z_.identity) {
+            for (std::int32_t t = 0; t < z_.count_of(k); ++t) {
+                s.pointers[static_cast<std::size_t>(t)] = ring_row(s, wrapped_index(first + t, slots_), j - rows.begin);
+            }
+            weigh(z_, k, s.pointers.data(), s.sum.data(), x_.n_out);
+            values = s.sum.data();
         }
-        for (std::int32_t t = 0; t < z_.count_of(k); ++t) {
-            s.pointers[static_cast<std::size_t>(t)] = ring_row(s, wrapped_index(first + t, slots_), j - rows.begin);
+        if (v.streamed) {
+            // Whole blocks: what is too much at a row's end is overwritten by the next row.
+            kernels_.store[static_cast<int>(out.dtype)](s.stored.data() + (j - rows.begin) * row_bytes, 1, values,
+                                                        out_pitch_, v.storing);
+        } else {
+            write_row(values, j, k, v);
         }
-        weigh(z_, k, s.pointers.data(), s.sum.data(), x_.n_out);
-        write_row(s.sum.data(), j, k, v);
+    }
+    if (v.streamed) {
+        kernels_.stream(address(out, 0, rows.begin, k), s.stored.data(), (rows.end - rows.begin) * row_bytes);
     }
 }
 
@@ -174,10 +279,11 @@ void March<C>::write_row(const C* values, std::int64_t j, std::int64_t k, const 
 
 template <typename C>
 std::int64_t March<C>::workspace_bytes() const noexcept {
-    std::size_t bytes = (x_weight_.size() + x_.weight.size() + y_.weight.size() + z_.weight.size()) * sizeof(C) +
-                        (x_index_.size() + x_count_.size()) * sizeof(std::int32_t);
+    std::size_t bytes = (x_.weight.size() + y_.weight.size() + z_.weight.size() + block_weight_.size()) * sizeof(C) +
+                        block_first_.size() * sizeof(std::int32_t);
     for (const Scratch& s : scratch_) {
-        bytes += (s.rows.size() + s.filtered.size() + s.ring.size() + s.sum.size()) * sizeof(C);
+        bytes += static_cast<std::size_t>(s.rows.bytes() + s.filtered.bytes() + s.columns.bytes() + s.ring.bytes() +
+                                          s.sum.bytes() + s.stored.bytes());
     }
     return static_cast<std::int64_t>(bytes);
 }

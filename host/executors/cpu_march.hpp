@@ -46,6 +46,24 @@ struct AxisTaps {
     std::int64_t sample(std::int64_t i) const { return wrapped_index(i, n_in); }
 };
 
+/// A buffer that begins at a multiple of kRowAlignment, all zero.
+template <typename C>
+class AlignedRows {
+public:
+    void resize(std::int64_t count) {
+        storage_.assign(static_cast<std::size_t>(count + kRowAlignment / static_cast<std::int64_t>(sizeof(C))), C(0));
+    }
+    C* data() {
+        const auto at = reinterpret_cast<std::uintptr_t>(storage_.data());
+        constexpr auto kStep = static_cast<std::uintptr_t>(kRowAlignment);
+        return reinterpret_cast<C*>((at + kStep - 1) / kStep * kStep);
+    }
+    std::int64_t bytes() const { return static_cast<std::int64_t>(storage_.size() * sizeof(C)); }
+
+private:
+    std::vector<C> storage_;
+};
+
 /// Runs up to three passes over a view. Work is cut into bands of output rows times chunks of output slices; a band
 /// walks through its slices and keeps the y- and x-filtered rows of the last few in a ring, from which the z sums are
 /// taken. The cut does not change a bit: every output is the same sums in the same order.
@@ -53,22 +71,22 @@ template <typename C>
 class March {
 public:
     /// `passes` in the order y, x, z. Only outputs inside `covered` are computed.
-    March(const Extent& input, const Extent& output, const std::vector<const AxisPass*>& passes, const Box3& covered,
-          double fill, int threads);
+    March(const Extent& output, const std::vector<const AxisPass*>& passes, const Box3& covered, double fill,
+          int threads);
     /// The extents of the views are those of the constructor. Every voxel of `output` is written.
     void run(const ConstVolumeView& input, const VolumeView& output, const math::Storing& storing, ThreadPool& pool,
              const std::function<void(double)>& progress);
     std::int64_t workspace_bytes() const noexcept;
 
 private:
-    static constexpr std::int64_t kBandRows = 32;
-
     /// Scratch of one thread.
     struct Scratch {
-        std::vector<C> rows;                   ///< input rows of a band, converted
-        std::vector<C> filtered;               ///< one row after the y pass
-        std::vector<C> ring;                   ///< [slot][row of the band][x]
-        std::vector<C> sum;                    ///< one output row
+        AlignedRows<C> rows;                   ///< input rows of a band, converted
+        AlignedRows<C> filtered;               ///< kFilterRows rows after the y pass
+        AlignedRows<C> columns;                ///< what the x pass needs
+        AlignedRows<C> ring;                   ///< [slot][row of the band][x]
+        AlignedRows<C> sum;                    ///< one output row
+        AlignedRows<std::byte> stored;         ///< the band of one output slice, as it is stored
         std::vector<std::int64_t> slot_slice;  ///< which input slice a slot holds (AxisTaps::sample of it)
         std::vector<const C*> pointers;
     };
@@ -80,25 +98,36 @@ private:
         const ConstVolumeView& input;
         const VolumeView& output;
         const math::Storing& storing;
+        bool streamed;  ///< bands of output rows are contiguous and go past the caches
     };
 
+    void choose_bands(int threads);
+    void prepare_row_filter();
     void run_item(std::int64_t item, Scratch& s, const Views& v) const;
     void filter_slice(const Band& band, std::int64_t z, std::int64_t slot, Scratch& s, const Views& v) const;
+    /// Writes the periodic continuation of an input row, where taps read it.
+    void continue_row(C* row) const;
     /// The weighted sum of the rows in s.pointers for row o of `axis`.
     void weigh(const AxisTaps<C>& axis, std::int64_t o, const C* const* rows, C* out, std::int64_t n) const;
     void emit_slice(const Band& band, std::int64_t k, Scratch& s, const Views& v) const;
     void write_row(const C* values, std::int64_t j, std::int64_t k, const Views& v) const;
     Band band(std::int64_t index) const;
     C* ring_row(Scratch& s, std::int64_t slot, std::int64_t row) const {
-        return s.ring.data() + (slot * kBandRows + row) * x_.n_out;
+        return s.ring.data() + (slot * band_rows_ + row) * out_pitch_;
     }
 
     const CpuKernels<C>& kernels_ = cpu_kernels<C>();
     AxisTaps<C> x_, y_, z_;
     double fill_;
-    std::int64_t slots_ = 1, bands_ = 0, chunks_ = 1;
-    std::vector<std::int32_t> x_count_, x_index_;  ///< TransposedTaps of x
-    std::vector<C> x_weight_;
+    std::int64_t slots_ = 1, band_rows_ = 1, bands_ = 0, chunks_ = 1;
+    std::int64_t z_direction_ = 1;               ///< -1: flipped
+    std::int64_t in_pitch_ = 0, out_pitch_ = 0;  ///< between the rows of scratch, in values
+    std::int64_t x_origin_ = 0;                  ///< where index 0 of an input row stands in its scratch row
+    std::int64_t x_end_ = 0;                     ///< where its last read value, continued or not, ends
+    RowFilter<C> row_filter_{};
+    std::vector<std::int64_t> x_first_;  ///< RowFilter::first
+    std::vector<std::int32_t> block_base_, block_first_, block_fewest_, block_most_;
+    std::vector<C> block_weight_;
     std::vector<Scratch> scratch_;
 };
 

@@ -22,15 +22,6 @@ bool before(T a, T b) {
     return a < b || (a == a && b != b);
 }
 
-/// Taps of an axis between two offsets.
-struct TapRange {
-    std::int64_t lo, hi;
-};
-
-TapRange range_of(const std::vector<std::int64_t>& begin, std::int64_t o) {
-    return {begin[static_cast<std::size_t>(o)], begin[static_cast<std::size_t>(o) + 1]};
-}
-
 }  // namespace
 
 template <typename T>
@@ -131,18 +122,16 @@ LabelVote::LabelVote(const Plan& plan, int threads) : plan_(plan), scratch_(stat
             most[static_cast<std::size_t>(a)] = table == nullptr ? 1 : static_cast<std::size_t>(table->stride);
         }
     }
-    std::int64_t end_column = 0;
-    if (!gather_ && !plan_.covered.empty()) {
-        const auto begin = taps_[0].index.begin() + range_of(taps_[0].begin, plan_.covered.lo[0]).lo,
-                   end = taps_[0].index.begin() + range_of(taps_[0].begin, plan_.covered.hi[0] - 1).hi;
-        first_column_ = *std::min_element(begin, end);
-        end_column = *std::max_element(begin, end) + 1;
-    }
     for (Scratch& s : scratch_) {
-        s.column_sizes.resize(static_cast<std::size_t>(end_column - first_column_));
-        s.columns.resize(s.column_sizes.size() * kColumn);
         s.rest.reserve(std::min(most[0] * most[1] * most[2], kRest));
         s.rows.reserve(most[1] * most[2]);
+        const auto row = static_cast<std::size_t>(plan_.input.extent[plan_.input_axis[0]]);
+        s.mixed.resize(row);
+        s.borders.resize(row);
+        if (most[1] * most[2] > kFewRows && !gather_) {
+            s.columns.resize(row * kColumn);
+            s.column_sizes.resize(row);
+        }
         for (std::size_t a = 0; a < 3; ++a) {
             s.index[a].reserve(most[a]);
             s.weight[a].reserve(most[a]);
@@ -169,15 +158,84 @@ LabelVote::Taps LabelVote::taps_of(const TapTable* table, std::int64_t n_out) {
     return taps;
 }
 
+LabelVote::TapRange LabelVote::range(int axis, std::int64_t o) const {
+    const std::vector<std::int64_t>& begin = taps_[axis].begin;
+    return {begin[static_cast<std::size_t>(o)], begin[static_cast<std::size_t>(o) + 1]};
+}
+
+template <typename From, typename To>
+void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
+                              Scratch& scratch) const {
+    const TapRange ys = range(1, j), zs = range(2, k);
+    scratch.rows.clear();
+    for (std::int64_t z = zs.lo; z < zs.hi; ++z) {
+        for (std::int64_t y = ys.lo; y < ys.hi; ++y) {
+            const auto at_y = static_cast<std::size_t>(y), at_z = static_cast<std::size_t>(z);
+            scratch.rows.push_back({address(input, 0, taps_[1].index[at_y], taps_[2].index[at_z]),
+                                    taps_[1].weight[at_y] * taps_[2].weight[at_z]});
+        }
+    }
+    const std::int64_t stride = input.stride[0];
+    const std::int64_t* index = taps_[0].index.data();
+    count_borders<From>(input.extent[0], stride, scratch);
+    // Of few rows the sums cost more than they save.
+    const bool tall = scratch.rows.size() > kFewRows;
+    bool filled = false;
+    Count<From> count(scratch.rest);
+    for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
+        const TapRange xs = range(0, i);
+        const std::int64_t first = index[xs.lo], last = index[xs.hi - 1];
+        From label = static_cast<const From*>(scratch.rows[0].values)[first * stride];
+        // Taps that wrap around count as many.
+        const bool uniform =
+            last - first == xs.hi - 1 - xs.lo &&
+            scratch.borders[static_cast<std::size_t>(first)] == scratch.borders[static_cast<std::size_t>(last)] &&
+            scratch.mixed[static_cast<std::size_t>(first)] == 0;
+        if (!uniform) {
+            if (tall && !filled) fill_columns<From>(input.extent[0], stride, scratch);
+            filled = true;
+            if (!tall || !add_columns(xs, scratch, count)) add_rows(xs, stride, scratch, count);
+            label = count.winner();
+        }
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(math::label_of_value(label));
+    }
+}
+
 template <typename From>
-void LabelVote::fill_columns(std::int64_t stride, Scratch& scratch) const {
+void LabelVote::add_rows(const TapRange& xs, std::int64_t stride, const Scratch& scratch, Count<From>& count) const {
+    const std::int64_t* index = taps_[0].index.data();
+    const std::int64_t* weight = taps_[0].weight.data();
+    for (const Scratch::Row& row : scratch.rows) {
+        const From* values = static_cast<const From*>(row.values);
+        for (std::int64_t x = xs.lo; x < xs.hi; ++x) count.add(values[index[x] * stride], row.votes * weight[x]);
+    }
+}
+
+template <typename From>
+bool LabelVote::add_columns(const TapRange& xs, const Scratch& scratch, Count<From>& count) const {
+    const std::int64_t* index = taps_[0].index.data();
+    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+        if (scratch.column_sizes[static_cast<std::size_t>(index[x])] > kColumn) return false;
+    }
+    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+        const auto column = static_cast<std::size_t>(index[x]);
+        for (int e = 0; e < scratch.column_sizes[column]; ++e) {
+            const Scratch::Vote& vote = scratch.columns[column * kColumn + static_cast<std::size_t>(e)];
+            count.add(value_of<From>(vote), vote.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
+        }
+    }
+    return true;
+}
+
+template <typename From>
+void LabelVote::fill_columns(std::int64_t n, std::int64_t stride, Scratch& scratch) const {
     std::fill(scratch.column_sizes.begin(), scratch.column_sizes.end(), 0);
     for (const Scratch::Row& row : scratch.rows) {
-        const From* values = static_cast<const From*>(row.values) + first_column_ * stride;
-        for (std::size_t x = 0; x < scratch.column_sizes.size(); ++x) {
-            const From value = values[static_cast<std::int64_t>(x) * stride];
-            Scratch::Vote* column = &scratch.columns[x * kColumn];
-            int& size = scratch.column_sizes[x];
+        const From* values = static_cast<const From*>(row.values);
+        for (std::int64_t x = 0; x < n; ++x) {
+            const From value = values[x * stride];
+            Scratch::Vote* column = &scratch.columns[static_cast<std::size_t>(x * kColumn)];
+            int& size = scratch.column_sizes[static_cast<std::size_t>(x)];
             int at = 0;
             while (at < size && at < kColumn && !same(value_of<From>(column[at]), value)) ++at;
             if (at == kColumn) {
@@ -190,75 +248,28 @@ void LabelVote::fill_columns(std::int64_t stride, Scratch& scratch) const {
     }
 }
 
+/// Where the rows of the scratch differ from each other, and how many times up to each voxel their value changes or
+/// they differ.
 template <typename From>
-inline From LabelVote::label_of_rows(std::int64_t i, std::int64_t stride, const Scratch& scratch,
-                                     Count<From>& count) const {
-    const TapRange xs = range_of(taps_[0].begin, i);
-    const std::int64_t* index = taps_[0].index.data();
-    const auto voxel = [index, stride](const Scratch::Row& row, std::int64_t x) {
-        return static_cast<const From*>(row.values)[index[x] * stride];
-    };
-    const From value = voxel(scratch.rows[0], xs.lo);
-    bool uniform = true;
-    for (const Scratch::Row& row : scratch.rows) {
-        for (std::int64_t x = xs.lo; x < xs.hi; ++x) uniform = uniform && same(voxel(row, x), value);
-    }
-    if (uniform) return value;
-    for (const Scratch::Row& row : scratch.rows) {
-        for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
-            count.add(voxel(row, x), row.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
+void LabelVote::count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const {
+    std::uint8_t* __restrict mixed = scratch.mixed.data();
+    const From* __restrict first = static_cast<const From*>(scratch.rows[0].values);
+    std::fill(mixed, mixed + n, std::uint8_t{0});
+    for (std::size_t r = 1; r < scratch.rows.size(); ++r) {
+        const From* __restrict row = static_cast<const From*>(scratch.rows[r].values);
+        if (stride == 1) {
+            for (std::int64_t x = 0; x < n; ++x)
+                mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x], first[x]));
+        } else {
+            for (std::int64_t x = 0; x < n; ++x)
+                mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x * stride], first[x * stride]));
         }
     }
-    return count.winner();
-}
-
-template <typename From>
-From LabelVote::label_of_columns(std::int64_t i, std::int64_t stride, const Scratch& scratch,
-                                 Count<From>& count) const {
-    const TapRange xs = range_of(taps_[0].begin, i);
-    const auto column_of = [&](std::int64_t x) {
-        return static_cast<std::size_t>(taps_[0].index[static_cast<std::size_t>(x)] - first_column_);
-    };
-    const From value = value_of<From>(scratch.columns[column_of(xs.lo) * kColumn]);
-    bool uniform = true;
-    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
-        const std::size_t column = column_of(x);
-        if (scratch.column_sizes[column] > kColumn) return label_of_rows<From>(i, stride, scratch, count);
-        uniform = uniform && scratch.column_sizes[column] == 1 &&
-                  same(value_of<From>(scratch.columns[column * kColumn]), value);
-    }
-    if (uniform) return value;
-    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
-        const std::size_t column = column_of(x);
-        for (int e = 0; e < scratch.column_sizes[column]; ++e) {
-            const Scratch::Vote& vote = scratch.columns[column * kColumn + static_cast<std::size_t>(e)];
-            count.add(value_of<From>(vote), vote.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
-        }
-    }
-    return count.winner();
-}
-
-template <typename From, typename To>
-void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
-                              Scratch& scratch) const {
-    const TapRange ys = range_of(taps_[1].begin, j), zs = range_of(taps_[2].begin, k);
-    scratch.rows.clear();
-    for (std::int64_t z = zs.lo; z < zs.hi; ++z) {
-        for (std::int64_t y = ys.lo; y < ys.hi; ++y) {
-            const auto at_y = static_cast<std::size_t>(y), at_z = static_cast<std::size_t>(z);
-            scratch.rows.push_back({address(input, 0, taps_[1].index[at_y], taps_[2].index[at_z]),
-                                    taps_[1].weight[at_y] * taps_[2].weight[at_z]});
-        }
-    }
-    const std::int64_t stride = input.stride[0];
-    // With few rows above each other most voxels are uniform, and the sums of the columns cost more than they save.
-    const bool tall = scratch.rows.size() > kFewRows;
-    if (tall) fill_columns<From>(stride, scratch);
-    Count<From> count(scratch.rest);
-    for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
-        const From label = math::label_of_value(tall ? label_of_columns<From>(i, stride, scratch, count)
-                                                     : label_of_rows<From>(i, stride, scratch, count));
-        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(label);
+    std::int32_t borders = 0;
+    scratch.borders[0] = 0;
+    for (std::int64_t x = 1; x < n; ++x) {
+        borders += mixed[x] | (same(first[x * stride], first[(x - 1) * stride]) ? 0 : 1);
+        scratch.borders[static_cast<std::size_t>(x)] = borders;
     }
 }
 
@@ -280,7 +291,8 @@ void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& outpu
             index[d].clear();
             weight[d].clear();
             for (int t = 0; t < taps.count; ++t) {
-                index[d].push_back(extended_index(g.boundary, taps.first + t, g.inside[d]));
+                const std::int64_t at = extended_index(g.boundary, taps.first + t, g.inside[d]);
+                index[d].push_back(at < 0 ? at : at - g.origin[d]);
                 weight[d].push_back(math::vote_units(math::vote_weight(kernel[d], g.stretch[d], taps, t)));
             }
         }

@@ -1,6 +1,7 @@
 // Label plans on the CPU: each output voxel takes the value with the most votes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -28,6 +29,12 @@ private:
         std::vector<std::int64_t> index, weight;
     };
 
+    /// Taps of an axis between two offsets.
+    struct TapRange {
+        std::int64_t lo, hi;
+    };
+    TapRange range(int axis, std::int64_t o) const;
+
     /// Of one thread, large enough for every voxel of a label map: more than kRest values around one voxel make it
     /// grow.
     struct Scratch {
@@ -39,10 +46,12 @@ private:
             const void* values;
             std::int64_t votes;  ///< of its y and z taps
         };
-        std::vector<Vote> rest;     ///< votes for values beyond the short list
-        std::vector<Vote> columns;  ///< kColumn for each sample of a row: the values above each other, and their votes
-        std::vector<int> column_sizes;  ///< how many of them; above kColumn: too many
-        std::vector<Row> rows;          ///< input rows that take part in an output row
+        std::vector<Vote> rest;             ///< votes for values beyond the short list
+        std::vector<Row> rows;              ///< input rows that take part in an output row
+        std::vector<std::uint8_t> mixed;    ///< at each voxel of an input row: whether those rows differ
+        std::vector<std::int32_t> borders;  ///< up to each of them: how often they differ or their value changes
+        std::vector<Vote> columns;          ///< kColumn for each of them: the values above each other, and their votes
+        std::vector<int> column_sizes;      ///< how many of those; above kColumn: too many
         std::vector<std::int64_t> index[3], weight[3];
     };
     template <typename T>
@@ -60,14 +69,17 @@ private:
     template <typename From, typename To>
     void separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                        Scratch& scratch) const;
-    /// The y and z sums of an output row: the columns of all samples that it may read.
     template <typename From>
-    void fill_columns(std::int64_t stride, Scratch& scratch) const;
-    /// The label of one output voxel, from the rows, or from the columns where none of them holds too many values.
+    void count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
+    /// The y and z sums of an output row.
     template <typename From>
-    From label_of_rows(std::int64_t i, std::int64_t stride, const Scratch& scratch, Count<From>& count) const;
+    void fill_columns(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
+    /// The votes of some x taps, voxel by voxel.
     template <typename From>
-    From label_of_columns(std::int64_t i, std::int64_t stride, const Scratch& scratch, Count<From>& count) const;
+    void add_rows(const TapRange& xs, std::int64_t stride, const Scratch& scratch, Count<From>& count) const;
+    /// The same votes from the columns. False, and no vote, where one of them holds too many values.
+    template <typename From>
+    bool add_columns(const TapRange& xs, const Scratch& scratch, Count<From>& count) const;
     template <typename From, typename To>
     void gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                     Scratch& scratch) const;
@@ -75,7 +87,6 @@ private:
     const Plan plan_;
     const AffineGather* gather_ = nullptr;  ///< in plan_
     Taps taps_[3];                          ///< separable route
-    std::int64_t first_column_ = 0;         ///< sample of columns[0]
     std::vector<Scratch> scratch_;
 };
 

@@ -4,7 +4,6 @@
 #include <isa-l/igzip_lib.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -35,12 +34,6 @@ const char* damage(int code) {
         case ISAL_UNSUPPORTED_METHOD: return "a compression method other than deflate";
         default: return "bytes that are not deflate data";
     }
-}
-
-std::uint32_t level_buffer_bytes(int level) {
-    constexpr std::array<std::uint32_t, 4> kBytes{ISAL_DEF_LVL0_LARGE, ISAL_DEF_LVL1_LARGE, ISAL_DEF_LVL2_LARGE,
-                                                  ISAL_DEF_LVL3_LARGE};
-    return kBytes.at(static_cast<std::size_t>(level));
 }
 
 }  // namespace
@@ -147,47 +140,6 @@ std::size_t GzipReader::read(std::span<std::byte> out) {
         if (stuck && source_ended_) ended_ = truncated_ = true;
     }
     return done;
-}
-
-GzipWriter::GzipWriter(Sink sink, int level)
-    : sink_(std::move(sink)), stream_(std::make_unique<isal_zstream>()), buffer_(kRawBufferBytes) {
-    if (level < ISAL_DEF_MIN_LEVEL || level > ISAL_DEF_MAX_LEVEL) {
-        throw Error(ErrorCode::usage, fmt::format("gzip level {}: expected 0 to 3", level));
-    }
-    isal_deflate_init(stream_.get());
-    level_buffer_.resize(level_buffer_bytes(level));
-    stream_->level = static_cast<std::uint32_t>(level);
-    stream_->level_buf = level_buffer_.empty() ? nullptr : raw(level_buffer_.data());
-    stream_->level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
-    stream_->gzip_flag = IGZIP_GZIP;
-}
-
-GzipWriter::~GzipWriter() = default;
-
-void GzipWriter::deflate() {
-    do {
-        stream_->next_out = raw(buffer_.data());
-        stream_->avail_out = static_cast<std::uint32_t>(buffer_.size());
-        if (isal_deflate(stream_.get()) != COMP_OK) throw Error(ErrorCode::output, "the gzip compressor failed");
-        sink_({buffer_.data(), buffer_.size() - stream_->avail_out});
-    } while (stream_->avail_out == 0);
-}
-
-void GzipWriter::write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const auto step = bytes.first(std::min(bytes.size(), kLargestStep));
-        stream_->next_in = raw(step.data());
-        stream_->avail_in = static_cast<std::uint32_t>(step.size());
-        deflate();
-        bytes = bytes.subspan(step.size());
-    }
-}
-
-void GzipWriter::finish() {
-    stream_->end_of_stream = 1;
-    stream_->next_in = nullptr;
-    stream_->avail_in = 0;
-    deflate();
 }
 
 }  // namespace revoxel::io

@@ -1,4 +1,4 @@
-// Streaming gzip over ISA-L.
+// Reading gzip, over ISA-L.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,6 @@
 
 struct inflate_state;
 struct isal_gzip_header;  // ISA-L
-struct isal_zstream;      // ISA-L
 
 namespace revoxel::io {
 
@@ -62,32 +61,6 @@ private:
     bool in_member_ = false;  // its header has been read
     bool ended_ = false;
     bool truncated_ = false;
-};
-
-/// Compresses into one gzip member without a name and with time stamp 0, so equal data give equal bytes. Not
-/// thread-safe; different writers are independent.
-class GzipWriter {
-public:
-    /// Takes compressed bytes. May throw.
-    using Sink = std::function<void(std::span<const std::byte>)>;
-
-    /// `level` 0 to 3, ISA-L's. Throws Error(usage) for another level.
-    GzipWriter(Sink sink, int level);
-    ~GzipWriter();
-    GzipWriter(const GzipWriter&) = delete;
-    GzipWriter& operator=(const GzipWriter&) = delete;
-
-    void write(std::span<const std::byte> bytes);
-    /// Ends the member. Nothing may be written afterwards.
-    void finish();
-
-private:
-    void deflate();
-
-    Sink sink_;
-    std::unique_ptr<isal_zstream> stream_;
-    std::vector<std::byte> level_buffer_;
-    std::vector<std::byte> buffer_;
 };
 
 }  // namespace revoxel::io

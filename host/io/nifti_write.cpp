@@ -9,7 +9,7 @@
 #include <span>
 
 #include "io/atomic_file.hpp"
-#include "io/gzip.hpp"
+#include "io/gzip_writer.hpp"
 #include "io/io_error.hpp"
 #include "io/nifti_header.hpp"
 #include "io/nifti_path.hpp"
@@ -31,7 +31,8 @@ constexpr std::int64_t kLargestNifti1Offset = std::int64_t{1} << 28;
 class OutputStream {
 public:
     OutputStream(const std::string& path, bool gz, const NiftiWriteOptions& options) : file(path, options.overwrite) {
-        if (gz) gzip_.emplace([this](std::span<const std::byte> bytes) { file.write(bytes); }, options.compression);
+        const auto sink = [this](std::span<const std::byte> bytes) { file.write(bytes); };
+        if (gz) gzip_.emplace(sink, options.compression, options.threads);
     }
     void write(std::span<const std::byte> bytes) { gzip_ ? gzip_->write(bytes) : file.write(bytes); }
     /// All bytes are on the disk afterwards.

@@ -5,17 +5,10 @@
 #include <vector>
 
 #include "revoxel/plan.hpp"
+#include "revoxel/resample.hpp"
 #include "revoxel/volume.hpp"
 
 namespace revoxel::pipeline {
-
-/// A label that was lost and has got an output voxel back.
-struct KeptLabel {
-    std::int64_t value = 0;  ///< as stored
-    std::int64_t frame = 0;
-    Extent index{0, 0, 0};  ///< of the output voxel
-    double fraction = 0.0;  ///< of the votes there, 0 to 1
-};
 
 struct LostLabel {
     std::int64_t value = 0;

@@ -413,7 +413,7 @@ std::int64_t LabelReport::vanished() const {
     return std::count_if(labels.begin(), labels.end(), [](const LabelChange& change) { return change.vanished(); });
 }
 
-LabelReport label_report(const LabelCensus& before, const LabelCensus& after) {
+LabelReport label_report(const LabelCensus& before, const LabelCensus& after, std::optional<std::int64_t> fill) {
     LabelReport report;
     report.not_labels_before = before.not_labels;
     report.not_labels_after = after.not_labels;
@@ -426,6 +426,12 @@ LabelReport label_report(const LabelCensus& before, const LabelCensus& after) {
         report.labels.push_back({label, kept ? *next++ : none});
     }
     report.invented.insert(report.invented.end(), next, after.labels.end());
+    const auto filled = std::find_if(report.invented.begin(), report.invented.end(),
+                                     [&](const LabelFacts& label) { return label.value == fill; });
+    if (filled != report.invented.end()) {
+        report.fill = *filled;
+        report.invented.erase(filled);
+    }
     return report;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "revoxel/volume.hpp"
@@ -39,12 +40,14 @@ struct LabelChange {
 
 struct LabelReport {
     std::vector<LabelChange> labels;   ///< all that were there before, ascending
-    std::vector<LabelFacts> invented;  ///< after but not before, ascending: resampling must never make one
+    std::optional<LabelFacts> fill;    ///< what lies outside the input, where that is no label of the map before
+    std::vector<LabelFacts> invented;  ///< others after but not before, ascending: resampling must never make one
     std::int64_t not_labels_before = 0, not_labels_after = 0;
 
     std::int64_t vanished() const;
 };
 
-LabelReport label_report(const LabelCensus& before, const LabelCensus& after);
+/// `fill`: the label that output voxels outside the input hold, where there are any.
+LabelReport label_report(const LabelCensus& before, const LabelCensus& after, std::optional<std::int64_t> fill = {});
 
 }  // namespace revoxel::pipeline

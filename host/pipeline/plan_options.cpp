@@ -31,6 +31,23 @@ PerAxis<Antialias> choose_antialias(const ResampleRequest& request) {
     return request.resolution.target_fwhm_mm ? Antialias::none : Antialias::automatic;
 }
 
+/// Whether a voxel of the output can hold it as a label. Doubles beyond 2^53 skip whole numbers.
+bool is_label(double stored, DType dtype) {
+    return std::fabs(stored) < 0x1p53 && stored == std::rint(stored) &&
+           can_hold(dtype, static_cast<std::int64_t>(stored));
+}
+
+/// What lies outside a label map is a label, too.
+void check_label_fill(const ResampleRequest& request, const io::NiftiHeader& input, DType output) {
+    if (!request.fill) return;
+    const double stored = stored_fill(*request.fill, output, input.slope(), input.intercept()).stored;
+    // A scaling may leave 2.9999999999999996 of a 3.
+    const double rounding = input.scaled() ? 1e-6 : 0.0;
+    if (std::fabs(stored - std::rint(stored)) <= rounding && is_label(std::rint(stored), output)) return;
+    refuse(fmt::format("fill {:g} is no label that {}{} can hold; give a label map a fill that is one", *request.fill,
+                       name_of(output), input.scaled() ? " with the file's scaling" : ""));
+}
+
 void check_labels(const ResampleRequest& request) {
     const LabelRequest& label = request.label;
     const int kinds = (label.labels ? 1 : 0) + (label.fraction ? 1 : 0) + (label.argmax ? 1 : 0);
@@ -57,7 +74,10 @@ void check_labels(const ResampleRequest& request) {
     if ((label.labels || label.argmax) && request.resolution.slice_thickness_mm) {
         refuse("a slice thickness is for low-passes of numbers and does not go with labels; leave it out");
     }
-    if (label.argmax && request.rounding) refuse("argmax makes labels, which are not rounded; leave the rounding out");
+    if (request.nan_fill && request.nan_aware) {
+        refuse("a fill for NaN and NaN-aware weights are two answers to the same NaN; give one of the two");
+    }
+    if ((label.labels || label.argmax) && request.rounding) refuse("labels are not rounded; leave the rounding out");
     if (makes_numbers(label)) return;
     if (request.resolution.target_fwhm_mm && label.labels)
         refuse("labels cannot be blurred; leave the target resolution out");
@@ -75,6 +95,7 @@ void check_request(const ResampleRequest& request) {
 
 void check_request(const ResampleRequest& request, const io::NiftiHeader& input, DType output) {
     const LabelRequest& label = request.label;
+    if (label.labels) check_label_fill(request, input, output);
     if (!label.argmax) return;
     const std::int64_t classes = input.frames();
     if (classes < 2) {
@@ -89,7 +110,7 @@ void check_request(const ResampleRequest& request, const io::NiftiHeader& input,
         refuse(fmt::format("{}: {}", request.input, complaint));
     }
     const double fill = request.fill.value_or(0.0);
-    if (!(std::fabs(fill) < 0x1p53) || fill != std::rint(fill) || !can_hold(output, static_cast<std::int64_t>(fill))) {
+    if (!is_label(fill, output)) {
         refuse(fmt::format("fill {:g} is no label that {} can hold; give argmax a fill that is one", fill,
                            name_of(output)));
     }
@@ -101,10 +122,14 @@ DType choose_dtype(const ResampleRequest& request, const io::NiftiHeader& input)
         refuse("dtype float16: NIfTI has no such voxels; choose float32, which holds all its values");
     }
     const bool colour = input.components >= 3, complex = input.components == 2;
-    const bool single = label.labels || label.fraction || label.argmax || request.mask_threshold;
-    if (single && (colour || complex)) {
-        refuse(
-            fmt::format("{} voxels have no labels; expected a volume of one component", colour ? "colour" : "complex"));
+    const char* single = label.labels             ? "a label map"
+                         : label.fraction         ? "a label fraction"
+                         : label.argmax           ? "argmax"
+                         : request.mask_threshold ? "a mask threshold"
+                                                  : nullptr;
+    if (single != nullptr && (colour || complex)) {
+        refuse(fmt::format("{}: {} needs one number in each voxel; found {} voxels", request.input, single,
+                           colour ? "colour" : "complex"));
     }
     if (label.argmax) {
         if (request.dtype) {

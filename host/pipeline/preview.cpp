@@ -247,6 +247,19 @@ std::string fitting(const std::string& text, int width) {
     return text.substr(0, keep) + "...";
 }
 
+/// What the brightness or colour of a row means.
+std::string key_text(const Window& window, bool labels) {
+    if (labels) return "a colour for each label";
+    return fmt::format("{} {:.4g} to {:.4g}", window.soft_tissue ? "soft tissue" : "window", window.lo, window.hi);
+}
+
+/// The volume through whose labels the slices are to go: the one before, but where what comes after was made of one
+/// label or of numbers. None where no labels are shown.
+const Volume* labels_shown(const ScaledVolume& before, const ScaledVolume& after, const PreviewOptions& options) {
+    if (options.window_after || (options.labels_after && !options.labels_before)) return after.volume;
+    return options.labels_before ? before.volume : nullptr;
+}
+
 /// The grid along whose axes both are shown: the one with fewer slices across its thinnest direction, so that a single
 /// oblique slice is seen as a slice.
 const Grid& leading_grid(const Grid& before, const Grid& after) {
@@ -322,12 +335,16 @@ Canvas draw_preview(const ScaledVolume& before, const ScaledVolume& after, const
     Scene scene;
     scene.frame = view_frame(leading_grid(input, output));
     scene.centre = view_centre(input, output, options.covered_lo, options.covered_hi);
-    if (options.labels) scene.centre = label_centre(*before.volume).value_or(scene.centre);
+    if (const Volume* labelled = labels_shown(before, after, options)) {
+        scene.centre = label_centre(*labelled).value_or(scene.centre);
+    }
     scene.bounds = bounds_of({&input, &output}, scene.frame, scene.centre);
     scene.layout = arrange(scene.bounds);
     const Layout& layout = scene.layout;
-    const bool grey = before.volume->components() < 3 && !options.labels;
-    const Window window = grey ? choose_window(before) : Window{};
+    const std::array<bool, 2> labels{options.labels_before, options.labels_after};
+    const bool colours = before.volume->components() >= 3;
+    const Window window = colours || labels[0] ? Window{} : choose_window(before);
+    const std::array<Window, 2> windows{window, options.window_after.value_or(window)};
 
     Canvas canvas(layout.page_width, layout.page_height, kPage);
     canvas.text(kMargin, kMargin, fitting(options.title, layout.page_width - 2 * kMargin), kText);
@@ -335,14 +352,13 @@ Canvas draw_preview(const ScaledVolume& before, const ScaledVolume& after, const
     const std::array<const ScaledVolume*, 2> sides{&before, &after};
     for (std::size_t row = 0; row < 2; ++row) {
         canvas.text(kMargin, layout.header[row], names[row], kAccent);
-        canvas.text(kMargin + 100, layout.header[row], grid_text(*sides[row]->volume), kText);
-        const Painter painter(*sides[row], window, options.labels);
+        std::string header = grid_text(*sides[row]->volume);
+        if (!colours) header += "   " + key_text(windows[row], labels[row]);
+        canvas.text(kMargin + 100, layout.header[row], fitting(header, layout.page_width - 2 * kMargin - 100), kText);
+        const Painter painter(*sides[row], windows[row], labels[row]);
         for (std::size_t p = 0; p < 3; ++p) draw_panel(canvas, scene, painter, p, row);
     }
-    std::string note = "radiological: R is on the left";
-    if (grey)
-        note += fmt::format("   {} {:g} to {:g}", window.soft_tissue ? "soft tissue" : "window", window.lo, window.hi);
-    draw_footer(canvas, layout, note);
+    draw_footer(canvas, layout, "radiological: R is on the left");
     return canvas;
 }
 

@@ -39,11 +39,13 @@ Window choose_window(const ScaledVolume& values);
 
 struct PreviewOptions {
     std::string title;
-    bool labels = false;                              ///< a colour for each value, black for 0
+    bool labels_before = false, labels_after = false;  ///< a colour for each value, black for 0
+    /// The values after are of another kind and have this window. Else both have that of the values before.
+    std::optional<Window> window_after;
     Extent covered_lo{0, 0, 0}, covered_hi{0, 0, 0};  ///< Plan::covered
 };
 
-/// The first volume of each, in the same window, nearest voxel, one scale (pixels per mm) for all panels. Radiological:
+/// The first volume of each, nearest voxel, one scale (pixels per mm) for all panels. Radiological:
 /// the patient's right is on the left of axial and coronal panels, anterior on the left of the sagittal ones. 800 to
 /// 1600 pixels wide.
 Canvas draw_preview(const ScaledVolume& before, const ScaledVolume& after, const PreviewOptions& options);

@@ -10,6 +10,7 @@
 #include <limits>
 #include <utility>
 
+#include "executors/thread_pool.hpp"
 #include "io/nifti_path.hpp"
 #include "pipeline/argmax.hpp"
 #include "pipeline/keep_labels.hpp"
@@ -142,8 +143,8 @@ void run_argmax(const Plan& plan, const ResampleJob& job, const ResampleObserver
 /// Labels that would vanish get a voxel back; those that cannot are named.
 void keep_vanishing(const Plan& plan, const ResampleJob& job, const Volume& input, Volume& output,
                     ResampleResult& result) {
-    const KeptLabels kept = keep_labels(plan, input, output, job.request.threads);
-    result.kept_labels = static_cast<std::int64_t>(kept.kept.size());
+    KeptLabels kept = keep_labels(plan, input, output, job.request.threads);
+    result.kept_labels = std::move(kept.kept);
     for (const LostLabel& label : kept.lost) {
         result.warnings.push_back(
             fmt::format("label {} vanished: no voxel of the output was to be had for it", label.value));
@@ -231,6 +232,7 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     io::NiftiWriteOptions write;
     write.overwrite = job.request.overwrite;
     write.compression = job.request.compression;
+    write.threads = job.request.threads > 0 ? job.request.threads : available_threads();
     write.progress = progress_of(observer, Phase::write);
     io::write_nifti(job.request.output, job.output, output, write);
     result.write_s = watch.lap();

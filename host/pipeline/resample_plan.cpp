@@ -70,13 +70,13 @@ bool any_antialiased(const Plan& plan) {
 std::string description(const ResampleJob& job) {
     const PlanOptions& options = job.plan.options;
     std::string text = fmt::format("revoxel {} {}", version(), names_of(options.kernel));
-    if (any_antialiased(job.plan)) {
+    if (any_antialiased(job.plan) && !options.labels) {
         const bool usual = options.antialias == PerAxis<Antialias>(Antialias::automatic);
         text += usual ? " antialias" : " antialias " + names_of(options.antialias);
     }
     if (job.request.preset) text += " preset " + *job.request.preset;
     if (options.blur != Vec3{0, 0, 0}) text += " blurred";
-    if (options.labels) text += " labels";
+    if (options.labels) text += any_antialiased(job.plan) ? " labels voted over the voxel" : " labels";
     if (job.request.label.fraction) text += fmt::format(" fraction of {:g}", *job.request.label.fraction);
     if (job.request.label.argmax) text += " argmax";
     return text;

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "plan/axis_plan.hpp"
 #include "plan/kernels.hpp"
 #include "revoxel/error.hpp"
 
@@ -22,15 +24,33 @@ void check_width(const char* what, double mm) {
     throw Error(ErrorCode::usage, fmt::format("a {} of {:g} mm is not possible; expected mm above 0", what, mm));
 }
 
-/// The slice axis that the header names, else the one with the coarsest spacing, the last of equals.
-int slice_axis_of(const io::NiftiHeader& input) {
-    if (const int named = input.dim_info >> 4 & 3; named > 0) return named - 1;
-    const Vec3 s = spacing(input.grid);
+char axis_name(int axis) {
+    return "ijk"[axis];
+}
+
+struct SliceAxis {
     int axis = 2;
-    for (int d : {1, 0}) {
-        if (s[d] > s[axis] * (1.0 + kSameWidth)) axis = d;
+    bool assumed = false;  ///< of several that it may be
+};
+
+/// The axis that the header names; else that of a single slice; else the coarsest. Of several coarsest axes it is k,
+/// along which scanners and converters stack slices, if k is one of them.
+SliceAxis slice_axis_of(const io::NiftiHeader& input) {
+    if (const int named = input.dim_info >> 4 & 3; named > 0) return {named - 1};
+    std::vector<int> single, coarsest;
+    const Vec3 s = spacing(input.grid);
+    const double most = *std::max_element(s.begin(), s.end());
+    for (int d = 0; d < 3; ++d) {
+        if (input.grid.extent[d] == 1) single.push_back(d);
+        if (s[d] * (1.0 + kSameWidth) > most) coarsest.push_back(d);
     }
-    return axis;
+    if (single.size() == 1) return {single[0]};
+    if (coarsest.size() == 1) return {coarsest[0]};
+    if (coarsest.back() == 2) return {2, true};
+    throw Error(ErrorCode::usage,
+                fmt::format("a slice thickness needs a slice axis: the header names none, and i and j are equally "
+                            "coarse ({:g} mm, k {:g} mm); leave it out",
+                            s[0], s[2]));
 }
 
 /// Mean over the rows of the taps' variance about their own position, in voxels^2. Rows whose window a face cuts are
@@ -97,8 +117,20 @@ Vec3 added_variance(const Plan& plan) {
     return added;
 }
 
-char axis_name(int axis) {
-    return "ijk"[axis];
+/// Why a slice thickness other than the spacing does not reach the voxels; nothing where it does.
+std::optional<std::string> without_low_pass(const Plan& plan, int input_axis) {
+    const auto from = std::find(plan.input_axis.begin(), plan.input_axis.end(), input_axis);
+    const int a = plan.separable ? static_cast<int>(from - plan.input_axis.begin()) : input_axis;
+    const std::int64_t m = plan.separable ? plan.output.extent[a] : plan.input.extent[a];
+    const Kernel kernel = plan.options.kernel[input_axis];
+    const Antialias antialias = plan.options.antialias[input_axis];
+    if (low_pass_factor(std::fabs(plan.axes[a].step), 1.0, m) == 1.0) {
+        return fmt::format("{} is not down-sampled", axis_name(input_axis));
+    }
+    if (kernel == Kernel::area) return "kernel area goes by the spacing";
+    if (antialias == Antialias::none) return "there is no anti-aliasing";
+    if (kernel == Kernel::nearest && antialias == Antialias::automatic) return "kernel nearest has no anti-aliasing";
+    return std::nullopt;
 }
 
 }  // namespace
@@ -127,7 +159,9 @@ ResolutionPlan plan_resolution(const ResolutionRequest& request, const io::Nifti
     }
     if (request.slice_thickness_mm) {
         check_width("slice thickness", *request.slice_thickness_mm);
-        plan.slice_axis = slice_axis_of(input);
+        const SliceAxis slices = slice_axis_of(input);
+        plan.slice_axis = slices.axis;
+        plan.slice_axis_assumed = slices.assumed;
         const double share = *request.slice_thickness_mm / s[*plan.slice_axis];
         plan.aperture[*plan.slice_axis] = std::fabs(share - 1.0) < kSameWidth ? 1.0 : share;
     }
@@ -157,15 +191,25 @@ std::vector<std::string> resolution_warnings(const ResolutionRequest& request, c
     if (asked.slice_axis && asked.aperture[*asked.slice_axis] != 1.0) {
         const int axis = *asked.slice_axis;
         const double thickness = *request.slice_thickness_mm, difference = thickness - s[axis];
+        const std::optional<std::string> idle = without_low_pass(plan, axis);
+        const char* blur = idle ? "" : ": they are blurred less when they are down-sampled";
         warnings.push_back(
             difference < 0.0
                 ? fmt::format(
                       "slices of {:g} mm every {:g} mm along {} leave gaps of {:g} mm: what lies in them is lost, "
                       "and the input is aliased already",
                       thickness, s[axis], axis_name(axis), -difference)
-                : fmt::format("slices of {:g} mm every {:g} mm along {} overlap by {:g} mm: they are blurred less when "
-                              "they are down-sampled",
-                              thickness, s[axis], axis_name(axis), difference));
+                : fmt::format("slices of {:g} mm every {:g} mm along {} overlap by {:g} mm{}", thickness, s[axis],
+                              axis_name(axis), difference, blur));
+        if (idle) {
+            warnings.push_back(
+                fmt::format("the slice thickness changes no voxel, only the resolution that is reported: {}", *idle));
+        }
+        if (asked.slice_axis_assumed) {
+            warnings.push_back(
+                fmt::format("the header names no slice axis and {} is not the only coarsest one; {} was taken for it",
+                            axis_name(axis), axis_name(axis)));
+        }
     }
     if (!request.target_fwhm_mm) return warnings;
     for (int a = 0; a < 3; ++a) {

@@ -14,6 +14,7 @@ struct ResolutionPlan {
     Vec3 blur{0, 0, 0};      ///< PlanOptions::blur
     Vec3 aperture{1, 1, 1};  ///< PlanOptions::aperture
     std::optional<int> slice_axis;
+    bool slice_axis_assumed = false;  ///< the header says nothing, and other axes are as coarse
 };
 
 /// Throws Error(usage) for widths that are not above 0, a target without a source, or one that is sharper than it.

@@ -1,5 +1,6 @@
 // Which input a part of the output needs, and plans of parts.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "plan/axis_plan.hpp"
@@ -116,7 +117,40 @@ void crop_passes(Plan& plan, const Box3& box) {
     plan.stages = std::move(stages);
 }
 
+/// Lets a plan read the input box `in` instead of the whole input.
+void rebase(Plan& plan, const Box3& in) {
+    AffineGather* gather = plan.separable ? nullptr : &std::get<AffineGather>(plan.stages.back());
+    std::array<bool, 3> passed{};
+    for (Stage& stage : plan.stages) {
+        auto* pass = std::get_if<AxisPass>(&stage);
+        if (pass == nullptr) continue;
+        const int i = plan.separable ? plan.input_axis[pass->axis] : pass->axis;
+        for (std::int64_t& first : pass->taps.first) first -= in.lo[i];
+        pass->taps.n_in = in.hi[i] - in.lo[i];
+        passed[i] = true;
+    }
+    for (int i = 0; i < 3 && gather != nullptr; ++i) {
+        if (passed[i]) continue;
+        gather->origin[i] += in.lo[i];
+        gather->extent[i] = in.hi[i] - in.lo[i];
+        std::vector<double>& norm = gather->norm[i];
+        if (!norm.empty()) norm = {norm.begin() + in.lo[i], norm.begin() + in.hi[i]};
+    }
+    if (plan.separable) {
+        std::erase_if(plan.stages, [](const Stage& s) { return std::get<AxisPass>(s).taps.is_identity(); });
+    }
+    plan.input = grid_of_box(plan.input, in);
+}
+
 }  // namespace
+
+Plan Plan::part(const Box3& box) const {
+    Plan part = cropped(box);
+    Box3 in = input_box(box);
+    if (in.empty()) in = {{0, 0, 0}, {1, 1, 1}};  // all fill; there is no volume without voxels
+    rebase(part, in);
+    return part;
+}
 
 Plan Plan::cropped(const Box3& box) const {
     for (int d = 0; d < 3; ++d) {

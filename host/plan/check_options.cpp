@@ -14,8 +14,13 @@ namespace {
     throw Error(ErrorCode::usage, message);
 }
 
+/// Of the windowed sincs those that go by KernelShape; lanczos2..4 are as they are.
+bool takes_radius(Kernel kernel) {
+    return is_windowed_sinc(kernel) && kernel >= Kernel::sinc_lanczos;
+}
+
 void check_shape(const PlanOptions& o) {
-    const bool sinc = is_windowed_sinc(o.kernel[0]) || is_windowed_sinc(o.kernel[1]) || is_windowed_sinc(o.kernel[2]);
+    const bool sinc = takes_radius(o.kernel[0]) || takes_radius(o.kernel[1]) || takes_radius(o.kernel[2]);
     if (o.shape.radius < 2 || o.shape.radius > 8) {
         refuse(fmt::format("a kernel radius of {} voxels is not possible; expected 2 to 8", o.shape.radius));
     }
@@ -29,7 +34,7 @@ void check_shape(const PlanOptions& o) {
     }
     if (o.shape.normalised) return;
     if (!sinc)
-        refuse("unnormalised weights are for the sinc kernels only; choose one (sinc-hamming, say) or leave it out");
+        refuse("unnormalised weights are for the kernels sinc-* only; choose one (sinc-hamming, say) or leave it out");
     if (o.boundary == Boundary::renormalise) refuse("unnormalised weights contradict boundary renormalise; choose one");
     if (o.nan_aware)
         refuse("unnormalised weights contradict NaN-aware ones, which are divided by their sum; choose one");

@@ -91,11 +91,17 @@ std::string stage_text(const AffineGather& gather) {
 
 std::string axis_text(const Plan& plan, int a) {
     const AxisSummary& axis = plan.axes[a];
-    const char* treatment = axis.copied ? "copied" : axis.antialiased ? "interpolated, antialiased" : "interpolated";
+    const bool labels = plan.options.labels;
     if (!plan.separable) {
         return fmt::format("input {}: {} voxels a step{}\n", "ijk"[a], number(axis.step),
-                           axis.antialiased ? ", low-passed" : "");
+                           !axis.antialiased ? ""
+                           : labels          ? ", voted over the step"
+                                             : ", low-passed");
     }
+    const char* treatment = axis.copied        ? "copied"
+                            : labels           ? axis.antialiased ? "voted over the step" : "voted"
+                            : axis.antialiased ? "interpolated, antialiased"
+                                               : "interpolated";
     return fmt::format("output {}: reads input {} at {} + {} o, {}\n", "ijk"[a], "ijk"[axis.input_axis],
                        number(axis.offset), number(axis.step), treatment);
 }

@@ -244,6 +244,9 @@ struct Plan {
     /// The plan of the output voxels of `box` (inside the output), bit for bit the same values. It reads the whole
     /// input.
     Plan cropped(const Box3& box) const;
+    /// As cropped(), but it reads a volume that holds no more than input_box(box): Plan::input is the grid of that box,
+    /// or of one voxel where the box is all fill.
+    Plan part(const Box3& box) const;
     /// The plan as text, one fact a line, stable across machines: what --explain prints.
     std::string describe() const;
 };

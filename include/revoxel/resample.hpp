@@ -58,7 +58,8 @@ struct ResampleRequest {
     std::optional<Clip> clip;                     ///< none
     std::optional<Rounding> rounding;             ///< even
     std::optional<double> nan_fill;  ///< NaN of the input becomes this, in scaled units; default: NaN stays
-    bool nan_aware = false;
+    bool nan_aware =
+        false;  ///< NaN and infinities are left out, the weights of the rest renormalised; not with nan_fill
     std::optional<double> mask_threshold;  ///< the output is 1 where the scaled value, to 6 decimals, is at least this
     ResolutionRequest resolution;
     LabelRequest label;
@@ -70,7 +71,7 @@ struct ResampleRequest {
     Backend backend = Backend::automatic;
     int threads = 0;
     bool overwrite = false;
-    int compression = 1;
+    int compression = io::kFastCompression;  ///< effort for .gz, 0 (stored) to 9 (smallest)
 };
 
 /// What a volume resolves along each input axis, in mm: full width at half maximum of sigma_sys^2 + a^2/12, with
@@ -116,12 +117,20 @@ struct ValueRange {
     double min, max;
 };
 
+/// A label that was lost and has got an output voxel back.
+struct KeptLabel {
+    std::int64_t value = 0;  ///< as stored
+    std::int64_t frame = 0;
+    Extent index{0, 0, 0};  ///< of the output voxel
+    double fraction = 0.0;  ///< of the votes there, 0 to 1
+};
+
 struct ResampleResult {
     double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds
     double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
-    std::int64_t kept_labels = 0;  ///< that had vanished and got a voxel back
+    std::vector<KeptLabel> kept_labels;  ///< LabelRequest::keep; frame by frame, ascending
     ValueRange input_range{}, output_range{};
     std::int64_t output_file_bytes = 0;
     std::vector<std::string> warnings;  ///< found while running; those of the job are not repeated

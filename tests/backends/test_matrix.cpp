@@ -370,6 +370,63 @@ TEST(Options, CornersThatOnceFailed) {
     check_case(cut);
 }
 
+/// The voxels of `box` as a field of their own.
+Field field_of(const Field& whole, const Box3& box) {
+    Field part({box.hi[0] - box.lo[0], box.hi[1] - box.lo[1], box.hi[2] - box.lo[2]}, DType::float32, Layout::packed);
+    part.fill([&](auto i, auto j, auto k) { return whole.get(i + box.lo[0], j + box.lo[1], k + box.lo[2]); });
+    return part;
+}
+
+TEST(Part, ReadsItsInputBoxOnly) {
+    for (Case c : {separable_case(), oblique_case()}) {
+        const bool oblique = c.output.affine(0, 1) != 0.0;
+        for (int labels = 0; labels < 2; ++labels) {
+            for (Kernel kernel : kKernels) {
+                if (oblique && kernel == Kernel::area) continue;
+                if (labels == 1 && kernel != Kernel::nearest && kernel != Kernel::linear && kernel != Kernel::gaussian)
+                    continue;
+                for (Boundary boundary : kBoundaries) {
+                    if (labels == 1 && boundary == Boundary::constant) continue;
+                    c.options.kernel = kernel;
+                    c.options.boundary = boundary;
+                    c.options.labels = labels == 1;
+                    c.options.clip = kernel == Kernel::cubic ? Clip::local : Clip::none;
+                    SCOPED_TRACE(describe(c));
+                    const Plan whole = make_plan(c.input, c.output, c.options);
+                    Field input(c.input.extent, DType::float32, Layout::packed);
+                    if (labels == 1) {
+                        input.fill([](auto i, auto j, auto k) { return static_cast<double>((i / 2 + j / 2 * k) % 3); });
+                    } else {
+                        fill_random(input, 3);
+                    }
+                    const auto all = run_checked(whole, {Backend::reference, 1}, input, Layout::packed);
+                    const Extent& n = c.output.extent;
+                    for (const Box3& box : {Box3{{0, 0, 0}, n}, Box3{{2, 1, 2}, {5, 4, 3}}, Box3{{0, 3, 1}, {1, 6, 5}},
+                                            Box3{{0, 0, n[2] - 1}, n}}) {
+                        Box3 in = whole.input_box(box);
+                        if (in.empty()) in = {{0, 0, 0}, {1, 1, 1}};
+                        const Field read = field_of(input, in);
+                        const Plan part = whole.part(box);
+                        ASSERT_EQ(part.input.extent, read.view().extent);
+                        for (Backend backend : {Backend::reference, Backend::cpu}) {
+                            const auto bytes = run_checked(part, {backend, 2}, read, Layout::packed);
+                            std::size_t at = 0;
+                            for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k)
+                                for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
+                                    const auto row = static_cast<std::size_t>(box.hi[0] - box.lo[0]) * sizeof(float);
+                                    const auto from = static_cast<std::size_t>((k * n[1] + j) * n[0] + box.lo[0]);
+                                    ASSERT_EQ(std::memcmp(bytes.data() + at, all.data() + from * sizeof(float), row), 0)
+                                        << revoxel::name_of(backend) << " row " << j << " of slice " << k;
+                                    at += row;
+                                }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 TEST(Cropped, RefusesBoxesOutside) {
     const Case c = separable_case();
     const Plan plan = make_plan(c.input, c.output, c.options);

@@ -77,6 +77,13 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--unnormalised"], "sinc"),
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "sinc-welch", "--radius", "9"], "--radius"),
     (["resample", CT, "{out}", "--spacing", "1", "--interp", "gaussian", "--sigma", "-1"], "0.001"),
+    (["resample", CT, "{out}", "--spacing", "1", "--radius", "4"], "--radius is for the kernels sinc-*"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "lanczos3", "--radius", "3"], "means nothing to kernel lanczos3"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "lanczos3", "--unnormalised"], "the kernels sinc-*"),
+    (["resample", CT, "{out}", "--spacing", "1", "--preset", "mrtrix", "--sigma", "2"], "means nothing to kernel cubic"),
+    (["resample", CT, "{out}", "--spacing", "1", "--interp", "sinc-welch", "--cut", "2"], "--cut is for kernel gaussian"),
+    (["resample", CT, "{out}", "--spacing", "1", "--nan-fill", "0", "--nan-aware"], "two answers"),
+    (["resample", CT, "{out}", "--spacing", "1", "--labels", "--integers", "away"], "labels are not rounded"),
     (["resample", CT, "{out}", "--spacing", "1", "--boundary", "renormalise", "--outside", "extend"], "nothing to extend"),
     (["resample", CT, "{out}", "--spacing", "1", "--mask-threshold", "0.5", "--fill", "3"], "0 or 1"),
     (["resample", CT, "{out}", "--spacing", "1", "--labels", "--slice-thickness", "2"], "slice thickness"),
@@ -87,6 +94,8 @@ USAGE_ERRORS = [
     (["resample", CT, "{out}", "--spacing", "1", "--dtype", "int12"], "int16"),
     (["resample", CT, "{out}", "--spacing", "1", "--dtype", "float16"], "NIfTI has no such voxels; choose float32"),
     (["resample", RGB, "{out}", "--spacing", "2", "--dtype", "float32"], "colour"),
+    (["resample", RGB, "{out}", "--spacing", "2", "--labels"], "a label map needs one number in each voxel; found colour"),
+    (["resample", RGB, "{out}", "--spacing", "2", "--mask-threshold", "3"], "a mask threshold needs one number"),
     (["resample", CT, "{out}", "--spacing", "1", "--prefer", "dform"], "--prefer"),
     (["resample", CT, "{out}", "--spacing", "1", "--backend", "quantum"], "backend"),
     (["resample", CT, "{out}", "--spacing", "1", "--threads", "-2"], "--threads"),
@@ -246,6 +255,18 @@ def test_json_is_one_object_with_every_fact(revoxel, tmp_path):
     assert head[:8] == b"\x89PNG\r\n\x1a\n" and 800 <= width <= 1600 and 200 <= height <= 1300
 
 
+def test_json_says_what_auto_became(revoxel):
+    def antialias(*options):
+        done = revoxel("resample", CT, "--dry-run", "--json", "--spacing", "2", "3", "4", *options)
+        return [axis["antialias"] for axis in json.loads(done.stdout)["axes"]]
+
+    assert antialias() == ["none", "none", "stretch"]
+    assert antialias("--antialias", "mirp") == ["none", "none", "mirp"]
+    assert antialias("--interp", "area") == ["none", "none", "area"]
+    assert antialias("--interp", "nearest") == ["none", "none", "none"]
+    assert antialias("--antialias", "none") == ["none", "none", "none"]
+
+
 def test_dry_run_touches_nothing(revoxel, tmp_path):
     out = tmp_path / "out.nii.gz"
     for extra in ([], ["--json"], ["--explain"], ["--preview", tmp_path / "p.png"], ["--compare"]):
@@ -380,6 +401,56 @@ def test_warnings_where_one_may_go_wrong(revoxel, tmp_path):
     assert "cannot be stored as int16" in warnings_of(
         revoxel, CT, out, "--spacing", "1", "--grid-policy", "first", "--fill", "-40000", "--force"
     )
+
+
+IDLE = [
+    (CT, ["--nan-fill", "0"], "--nan-fill changes nothing: int16 holds no NaN"),
+    (CT, ["--nan-aware"], "--nan-aware changes nothing: int16 holds no NaN"),
+    (CT, ["--integers", "away", "--dtype", "float32"], "--integers changes nothing: the output is float32"),
+    (CT, ["--fill", "-1000", "--outside", "extend"], "--fill changes nothing: the input is continued by boundary edge"),
+    (CT, ["--fill", "-1000", "--preset", "fsl"], "--fill changes nothing: the input is continued"),
+    (CT, ["--slice-thickness", "2", "--antialias", "none"], "there is no anti-aliasing"),
+    (CT, ["--slice-thickness", "2", "--interp", "nearest"], "kernel nearest has no anti-aliasing"),
+    (CT, ["--slice-thickness", "2", "--interp", "area"], "kernel area goes by the spacing"),
+    (CT, ["--slice-thickness", "2", "--z-spacing", "2"], "k is not down-sampled"),
+]
+
+
+@pytest.mark.parametrize("source, options, says", IDLE, ids=lambda value: value if isinstance(value, str) else None)
+def test_options_that_change_nothing_are_told(revoxel, tmp_path, source, options, says):
+    where = [] if "--z-spacing" in options else ["--spacing", "5"]
+    assert says in warnings_of(revoxel, source, tmp_path / "with.nii", *where, *options)
+    idle = options.index(says.split()[0]) if says.startswith("--") else 0
+    kept = options[:idle] + options[idle + (1 if options[idle] == "--nan-aware" else 2) :]
+    assert revoxel("resample", source, tmp_path / "without.nii", *where, *kept, "--quiet").returncode == 0
+    assert (tmp_path / "with.nii").read_bytes() == (tmp_path / "without.nii").read_bytes()
+
+
+def test_options_that_change_something_are_not(revoxel, tmp_path):
+    scan = tmp_path / "float.nii"
+    assert revoxel("resample", CT, scan, "--spacing", "3", "--dtype", "float32", "--quiet").returncode == 0
+    for options in (
+        ["--nan-fill", "0"],
+        ["--nan-aware"],
+        ["--integers", "away", "--dtype", "int16"],
+        ["--fill", "-1000", "--outside", "extend", "--boundary", "constant"],
+        ["--interp", "sinc-hamming,linear,linear", "--radius", "3", "--unnormalised"],
+        ["--interp", "linear,gaussian,linear", "--sigma", "1", "--cut", "3"],
+        ["--slice-thickness", "3"],
+    ):
+        said = warnings_of(revoxel, scan, tmp_path / "out.nii", "--spacing", "5", "--force", *options)
+        assert said == "", options
+
+
+def test_a_plan_that_fails_says_that_nothing_was_written(revoxel, tmp_path):
+    out = tmp_path / "out.nii"
+    options = [CT, out, "--spacing", "2", "--labels", "--dtype", "int8"]
+    done = revoxel("resample", *options)
+    assert done.returncode == 2 and "do not fit int8" in done.stderr
+    assert done.stdout.endswith("\n\nstopped: nothing was written\n")
+    assert revoxel("resample", *options, "--json").stdout == ""
+    assert revoxel("resample", *options, "--quiet").stdout == ""
+    assert not out.exists()
 
 
 # info and compare.

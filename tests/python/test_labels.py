@@ -349,9 +349,15 @@ def test_keep_labels(revoxel, tmp_path):
     source, out = lesion(tmp_path / "in.nii"), tmp_path / "out.nii"
     without = run_json(revoxel, source, out, "--size", 8, 7, 6, "--labels")
     lost = stored(out)
-    assert without["result"]["kept_labels"] == 0 and set(np.unique(lost)) == {0, 2}
+    assert without["result"]["kept_labels"] == [] and set(np.unique(lost)) == {0, 2}
     kept = run_json(revoxel, source, out, "--size", 8, 7, 6, "--labels", "--keep-labels")
-    assert kept["result"]["kept_labels"] == 1
+    # Steps of 4: where the voxel is, its weights are 3/16 or 5/16 of the triangle along each axis.
+    said = kept["result"]["kept_labels"]
+    assert [{**label, "fraction": None} for label in said] == [
+        {"label": 9, "volume": 0, "index": [25 // 4, 22 // 4, 13 // 4], "fraction": None}
+    ]
+    share = np.prod([(1 - abs(x - (4 * (x // 4) + 1.5)) / 4) / 4 for x in (25, 22, 13)])
+    assert said[0]["fraction"] == pytest.approx(share, abs=1e-5)
     # Where its share is largest: in the output voxel that holds it. Nothing else changes.
     assert np.argwhere(stored(out) == 9).tolist() == [[25 // 4, 22 // 4, 13 // 4]]
     assert np.array_equal(np.where(stored(out) == 9, 0, stored(out)), lost)
@@ -364,10 +370,23 @@ def test_keep_labels_of_a_scan(revoxel, tmp_path):
     before, lost = set(np.unique(stored(CT_LABELS))), set(np.unique(stored(out)))
     assert lost < before
     kept = run_json(revoxel, *options, "--keep-labels")
-    assert kept["result"]["kept_labels"] == len(before - lost)
+    said = kept["result"]["kept_labels"]
+    assert {label["label"] for label in said} == before - lost
+    for label in said:
+        assert stored(out)[tuple(label["index"])] == label["label"] and 0 < label["fraction"] < 1
     assert set(np.unique(stored(out))) == before
     again = run_json(revoxel, CT_LABELS, out, "--spacing", 1.7, "--labels", "--keep-labels")
-    assert again["result"]["kept_labels"] == 0
+    assert again["result"]["kept_labels"] == []
+
+
+def test_kept_labels_are_shown(revoxel, tmp_path):
+    source, out = lesion(tmp_path / "in.nii"), tmp_path / "out.nii"
+    shown = revoxel("resample", source, out, "--size", 8, 7, 6, "--labels", "--keep-labels").stdout
+    lines = shown[shown.index("1 label would have vanished and got a voxel back\n") :].splitlines()
+    assert lines[2].split()[:4] == ["9", "6", "5", "3"]
+    many = revoxel("resample", CT_LABELS, out, "--size", 16, 13, 4, "--labels", "--keep-labels", "--force").stdout
+    assert "labels would have vanished" in many and "more (--json)" in many
+    assert max(len(line) for line in many[many.index("labels would") :].splitlines()) <= 80
 
 
 @pytest.mark.parametrize("source", [CT_LABELS, T1_LABELS, "lesion"], ids=["ct", "t1", "lesion"])
@@ -409,6 +428,19 @@ def test_label_report_lists_what_vanished(revoxel, tmp_path):
     assert table[3].split()[1:4] == ["2.5", "0", "-100.00"] and table[3].endswith("vanished")
 
 
+def test_the_fill_is_not_called_invented(revoxel, tmp_path):
+    options = [CT_LABELS, tmp_path / "out.nii", "--spacing", 2, "--grid-policy", "first", "--labels", "--label-report"]
+    report = run_json(revoxel, *options, "--fill", 200)["label_report"]
+    assert report["invented"] == [] and report["fill"]["label"] == 200
+    assert report["fill"]["after"]["voxels"] == (stored(tmp_path / "out.nii") == 200).sum() > 0
+    shown = revoxel("resample", *options, "--fill", 200, "--force").stdout
+    assert "INVENTED" not in shown and [line for line in shown.splitlines() if line.endswith("the fill")]
+    # A label of the map, and the background, are what they were.
+    for fill in (5, 0):
+        report = run_json(revoxel, *options, "--fill", fill)["label_report"]
+        assert report["fill"] is None and report["invented"] == []
+
+
 def test_an_absent_label_is_named(revoxel, tmp_path):
     report = run_json(revoxel, CT_LABELS, tmp_path / "out.nii", "--spacing", 4, "--label-fraction", 9999)
     assert len(report["warnings"]) == 1 and "9999" in report["warnings"][0]
@@ -425,6 +457,27 @@ def test_labels_do_not_warn(options, spacing, revoxel, tmp_path):
     assert report["warnings"] == []
 
 
+@pytest.mark.parametrize("fill", ["3.5", "300", "-1", "nan", "inf", "1e300", "255.0000001"])
+def test_a_fill_that_is_no_label_is_refused(fill, revoxel, tmp_path):
+    done = revoxel("resample", CT_LABELS, tmp_path / "out.nii", "--spacing", 2, "--labels", f"--fill={fill}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"fill {float(fill):g} is no label that uint8 can hold" in done.stderr
+    assert not (tmp_path / "out.nii").exists()
+
+
+def test_a_fill_of_a_scaled_label_map_is_a_scaled_label(revoxel, tmp_path):
+    """Stored 0 to 7 stand for 0.5 to 2.6; outside is stored 6, which stands for 2.3."""
+    labels = np.arange(8, dtype=np.uint8).reshape(8, 1, 1)
+    source = save(tmp_path / "in.nii", labels, np.eye(4), slope=0.3, inter=0.5)
+    options = [tmp_path / "out.nii", "--x-spacing", 0.4, "--grid-policy", "first", "--labels", "--force"]
+    for fill, code in (("2.3", 0), ("2.4", 2), ("0", 2), ("100", 2)):
+        done = revoxel("resample", source, *options, "--fill", fill)
+        assert done.returncode == code, done.stderr
+        assert code == 0 or "scaling" in done.stderr
+    assert stored(tmp_path / "out.nii")[-1, 0, 0] == 6
+    assert revoxel("resample", source, *options).returncode == 0, "the default need not be a label"
+
+
 def test_labels_that_do_not_fit_the_type_are_refused(revoxel, tmp_path):
     labels = np.zeros((8, 8, 8), np.int32)
     labels[2:5, 2:5, 2:5] = 300
@@ -433,3 +486,31 @@ def test_labels_that_do_not_fit_the_type_are_refused(revoxel, tmp_path):
     done = revoxel("resample", source, out, "--spacing", 0.7, "--labels", "--dtype", "uint8", "--quiet")
     assert done.returncode == 2 and "300 do not fit uint8" in done.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize("grid", ["down", "oblique down"])
+def test_votes_are_no_antialias_in_the_facts(grid, revoxel, tmp_path):
+    options = [CT_LABELS, *grid_options(grid, CT_LABELS, tmp_path), "--dry-run"]
+    axes = run_json(revoxel, *options, "--labels")["axes"]
+    assert all(axis["antialias"] == "votes" and not axis["antialiased"] for axis in axes)
+    axes = run_json(revoxel, *options, "--labels", "--interp", "nearest")["axes"]
+    assert all(axis["antialias"] == "none" and not axis["antialiased"] for axis in axes)
+    axes = run_json(revoxel, *options)["axes"]
+    assert all(axis["antialias"] == "stretch" and axis["antialiased"] for axis in axes)
+
+
+# The words: labels are voted on, nothing is low-passed.
+
+
+@pytest.mark.parametrize("grid", ["up", "down", "oblique down"])
+@pytest.mark.parametrize("options", [[], ["--antialias", "none"]], ids=["auto", "none"])
+def test_labels_are_not_said_to_be_low_passed(grid, options, revoxel, tmp_path):
+    where = grid_options(grid, CT_LABELS, tmp_path)
+    done = revoxel("resample", CT_LABELS, tmp_path / "out.nii", *where, "--labels", *options, "--dry-run", "--explain")
+    assert done.returncode == 0, done.stderr
+    for word in ("antialiased", "low-pass", "stretched"):
+        assert word not in done.stdout, done.stdout
+    covers = grid != "up" and "none" not in options
+    assert ("voted over the output voxel" in done.stdout) == covers
+    assert ("voted over the step" in done.stdout) == covers
+    assert ("the vote skips voxels" in done.stdout) == (grid != "up" and "none" in options)

@@ -256,3 +256,9 @@ def test_usage_errors(revoxel, arguments, says):
     done = revoxel("plan", *arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert says in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_label_maps_are_not_said_to_be_low_passed(revoxel):
+    shown = text(revoxel, SHIPPED, "--budget", "20k")
+    lines = [line for line in shown.splitlines() if "low-passed" in line]
+    assert len(lines) == 2 and all("labels: voted" in line for line in lines), lines

@@ -103,6 +103,59 @@ def test_slices_that_do_not_meet_are_named(revoxel, tmp_path, thickness, word):
     assert (len(warnings) == 1 and word in warnings[0]) if word else warnings == []
 
 
+def slices(path, spacing, shape=(12, 12, 12), slice_axis=None):
+    image = nib.Nifti1Image(np.random.default_rng(1).normal(size=shape).astype(np.float32), np.diag([*spacing, 1.0]))
+    image.header.set_dim_info(slice=slice_axis)
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("spacing, shape, named, expected", [
+    ((1, 1, 5), (12, 12, 12), None, 2),
+    ((5, 1, 1), (12, 12, 12), None, 0),
+    ((1, 1, 5), (12, 12, 12), 1, 1),
+    ((2, 2, 1), (12, 12, 1), None, 2),
+    ((1, 1, 3), (1, 12, 12), None, 0),
+    ((1, 1, 3), (1, 12, 12), 2, 2),
+    ((1, 1, 3), (1, 1, 12), None, 2),
+])
+def test_slice_axis(revoxel, tmp_path, spacing, shape, named, expected):
+    """The header's; else that of the only slice; else the coarsest."""
+    path = slices(tmp_path / "in.nii", spacing, shape, named)
+    done = revoxel("resample", path, "--size", 6, 6, 6, "--slice-thickness", 0.5, "--dry-run", "--json")
+    said = json.loads(done.stdout)
+    assert said["resolution"]["slice_axis"] == expected
+    assert not [line for line in said["warnings"] if "names no slice axis" in line]
+
+
+@pytest.mark.parametrize("spacing", [(2, 2, 2), (1, 2, 2), (2, 1, 2.0001)])
+def test_a_slice_axis_that_is_not_sure_is_announced(revoxel, tmp_path, spacing):
+    path = slices(tmp_path / "in.nii", spacing)
+    done = revoxel("resample", path, "--size", 6, 6, 6, "--slice-thickness", 3, "--dry-run", "--json")
+    said = json.loads(done.stdout)
+    assert said["resolution"]["slice_axis"] == 2
+    assert [line for line in said["warnings"] if "names no slice axis" in line and "k was taken" in line]
+
+
+def test_a_slice_axis_that_cannot_be_known_is_an_error(revoxel, tmp_path):
+    path = slices(tmp_path / "in.nii", (3, 3, 1))
+    done = revoxel("resample", path, "--spacing", 6, "--slice-thickness", 4, "--dry-run")
+    assert done.returncode == 2 and "i and j are equally coarse" in done.stderr
+    path = slices(tmp_path / "named.nii", (3, 3, 1), slice_axis=1)
+    assert revoxel("resample", path, "--spacing", 6, "--slice-thickness", 4, "--dry-run").returncode == 0
+
+
+def test_report_gives_the_widths_that_were_asked_for(revoxel, tmp_path):
+    path = slices(tmp_path / "in.nii", (1, 1, 3))
+    options = [path, "--spacing", 6, "--dry-run", "--json"]
+    given = ["--source-fwhm", 4, 4, 5, "--target-fwhm", 6, "--slice-thickness", 2.5]
+    said = json.loads(revoxel("resample", *options, *given).stdout)["resolution"]
+    assert said["source_fwhm_mm"] == [4, 4, 5] and said["target_fwhm_mm"] == [6, 6, 6]
+    assert said["slice_thickness_mm"] == 2.5
+    said = json.loads(revoxel("resample", *options, "--slice-thickness", 2.5).stdout)["resolution"]
+    assert said["source_fwhm_mm"] is None and said["target_fwhm_mm"] is None
+
+
 def test_overlapping_slices_are_blurred_less(resample, tmp_path):
     path = tmp_path / "point.nii"
     save(path, point_phantom((1, 1, 5), (6, 6, 9), (0, 0, 0)), (1, 1, 5))

@@ -95,6 +95,14 @@ def test_channel_labels_of_every_size(table, resample, tmp_path):
     assert np.array_equal(named, np.array(table)[out])
 
 
+def test_channel_labels_are_reported(revoxel, tmp_path):
+    options = [save_scores(tmp_path / "in.nii", scores_of(3)), "--size", 9, 9, 9, "--dry-run"]
+    assert run_json(revoxel, *options, "--argmax")["channel_labels"] == [0, 1, 2]
+    table = run_json(revoxel, *options, "--argmax", "--channel-labels=7,-1,300")["channel_labels"]
+    assert table == [7, -1, 300]
+    assert run_json(revoxel, *options)["channel_labels"] is None
+
+
 def test_argmax_ties_and_nan(resample, tmp_path):
     """Ties to the first channel; NaN never wins; a voxel of NaN alone is the fill."""
     nan = np.nan

@@ -2,12 +2,13 @@
 
     /usr/bin/python3 tests/python/presets/make_references.py
 
-on Debian 12 with the packages python3-torch and python3-venv. The first run makes build/references-venv: Debian's torch
-and, from PyPI, the pinned tools of requirements-heavy.txt (without torch and its gigabytes). To check another version of
-a tool, change that file and run this again; `git diff --stat` then says whether the tool changed.
+on Debian 12 with the packages mrtrix3, python3-torch and python3-venv. The first run makes build/references-venv: Debian's
+torch and, from PyPI, the pinned tools of requirements-heavy.txt (without torch and its gigabytes). To check another version
+of a tool, change that file and run this again; `git diff --stat` then says whether the tool changed.
 
 Written into data/:
-    NAME.nii.gz       the inputs: crops with their own affine (NAME: ct, mr, oblique, labels, even_labels)
+    NAME.nii.gz       the inputs: crops with their own affine (NAME: ct, mr, oblique, labels, even_labels, turned_labels),
+                      and a constant
     CASE.nii.gz       what a tool made of an input, float32, with the affine of `cases.json`
     cases.json        for each case: tool, variant, input, spacing asked for, data type and affine the tool returned
     versions.json     what was run
@@ -45,7 +46,8 @@ def enter_environment():
 
 # An odd number of voxels along each axis and spacings without common divisors: no sample of any grid policy lies exactly
 # half-way between two voxels, where a tool's nearest neighbour depends on its rounding errors.
-# Only even_labels has such samples, for the rule by which nnU-Net settles ties between labels.
+# Only even_labels and turned_labels have such samples, for the rules by which nnU-Net settles ties between labels and MRtrix
+# picks one of two voxels. turned_labels has axes that run to the left, to the top and to the front.
 ODD, EVEN = (25, 23, 13), (24, 22, 12)
 INPUTS = {
     "ct": ("ct_abdomen.nii.gz", (55, 40, 8), ODD, None),
@@ -53,9 +55,10 @@ INPUTS = {
     "oblique": ("oblique.nii.gz", (14, 16, 6), ODD, "float32"),
     "labels": ("ct_abdomen_labels.nii.gz", (55, 40, 8), ODD, None),
     "even_labels": ("ct_abdomen_labels.nii.gz", (55, 40, 8), EVEN, None),
+    "turned_labels": ("t1_head_labels.nii.gz", (50, 60, 20), EVEN, None),
 }
 # mixed: both directions; coarse: all axes down; thick: an output 3 times as coarse along z as in plane, for nnU-Net;
-# tied: samples half-way between voxels, for nnU-Net.
+# tied, doubled: samples half-way between voxels; faces: samples of an anti-aliasing outside the input.
 REQUESTS = {
     "ct": {"mixed": (2.317, 4.129, 1.931), "coarse": (6.43, 5.17, 7.71)},
     "mr": {"mixed": (1.531, 2.717, 2.239), "coarse": (4.37, 5.83, 6.79), "thick": (1.913, 2.113, 6.71)},
@@ -66,8 +69,10 @@ REQUESTS = {
         "thick": (2.717, 3.313, 10.37),
     },
     "even_labels": {"tied": (2.0, 2.0, 2.0)},
+    "turned_labels": {"doubled": (4.0, 4.0, 6.0)},
+    "constant": {"faces": (9.3, 9.3, 9.3)},
 }
-ONLY = {"tied": "nnunet"}
+ONLY = {"tied": "nnunet", "doubled": "mrtrix", "faces": "mrtrix"}
 
 
 def make_inputs(nib, np):
@@ -84,6 +89,8 @@ def make_inputs(nib, np):
         image.header.set_qform(affine, 1)
         nib.save(image, DATA / f"{name}.nii.gz")
         images[name] = nib.load(DATA / f"{name}.nii.gz")
+    nib.save(nib.Nifti1Image(np.full((24, 24, 24), 1000, np.int16), np.diag([3.0, 3, 3, 1])), DATA / "constant.nii.gz")
+    images["constant"] = nib.load(DATA / "constant.nii.gz")
     return images
 
 
@@ -175,18 +182,36 @@ def run_ants(image, spacing, labels):
         yield variant, result.numpy(), nib.load(written).affine, None
 
 
-TOOLS = {"torch": run_torch, "torchio": run_torchio, "monai": run_monai, "nnunet": run_nnunet, "ants": run_ants}
+def run_mrtrix(image, spacing, labels):
+    """mrgrid; light, but no package index has it."""
+    import tools
+
+    for kernel in ["nearest"] if labels else ["linear", "cubic"]:
+        result = tools.run_mrtrix(image.get_filename(), spacing, kernel)
+        yield kernel, result.data, result.affine, None
+
+
+TOOLS = {
+    "torch": run_torch,
+    "torchio": run_torchio,
+    "monai": run_monai,
+    "nnunet": run_nnunet,
+    "ants": run_ants,
+    "mrtrix": run_mrtrix,
+}
 
 
 def versions():
     from importlib.metadata import version
 
+    import tools
     import torch
 
     names = "numpy scipy scikit-image nibabel SimpleITK torchio monai nnunetv2 batchgenerators antspyx".split()
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "mrtrix3": tools.mrtrix_version(),
         **{name: version(name) for name in names},
     }
 

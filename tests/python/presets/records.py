@@ -28,9 +28,13 @@ def recorded(name):
     return np.asanyarray(load(name).dataobj)
 
 
+SCANS = ("ct", "mr", "oblique", "labels")
+
+
 def cases(tool, **fixed):
-    """The recorded cases of a tool, as parameters named like their files."""
-    chosen = {n: c for n, c in CASES.items() if c["tool"] == tool and all(c[k] == v for k, v in fixed.items())}
+    """The recorded cases of a tool, as parameters named like their files; of tuples any value."""
+    wanted = {key: value if isinstance(value, tuple) else (value,) for key, value in fixed.items()}
+    chosen = {n: c for n, c in CASES.items() if c["tool"] == tool and all(c[k] in v for k, v in wanted.items())}
     assert chosen, f"no recorded case of {tool} {fixed}"
     return pytest.mark.parametrize("name, case", chosen.items(), ids=chosen)
 

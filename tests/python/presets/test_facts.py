@@ -7,6 +7,7 @@ import numpy as np
 import tools
 from records import (
     ROUNDING,
+    SCANS,
     cases,
     check_affine,
     check_values,
@@ -17,6 +18,7 @@ from records import (
     needs_mrtrix,
     nnunet_across,
     nnunet_in_plane,
+    path_of,
     recorded,
     requests,
     thick_axis,
@@ -206,34 +208,41 @@ def test_skimage(scan, spacing):
         check_values(result.data, np.clip(definition.apply(data, matrices), data.min(), data.max()), image)
 
 
-@needs_mrtrix
-@requests
-def test_mrtrix(scan, spacing):
-    image = load(scan)
-    step, _, positions = grid(image, spacing, "centre", "mrtrix")
-    for kernel in kernels_of(scan, "linear", "cubic"):
-        result = tools.run_mrtrix(image.get_filename(), spacing, kernel)
-        check_grid(result.affine, image, positions, step)
-        if kernel == "nearest":
-            assert np.array_equal(result.data, interpolated(image, positions, "nearest"))
-            assert result.data.dtype == image.get_data_dtype()
-            continue
-        assert result.data.dtype == np.float32
-        matrices = [
-            definition.supersampling(c, n, k, kernel, outside_is_zero=True)
-            for c, n, k in zip(positions, image.shape, step)
-        ]
-        check_values(result.data, definition.apply(np.asanyarray(image.dataobj), matrices), image)
+@cases("mrtrix", input=SCANS)
+def test_mrtrix(name, case):
+    image, kernel = load(case["input"]), case["variant"]
+    step, _, positions = grid(image, case["spacing"], "centre", "mrtrix")
+    check_grid(case["affine"], image, positions, step)
+    if kernel == "nearest":
+        assert np.array_equal(recorded(name), interpolated(image, positions, "nearest"))
+        assert case["dtype"] == image.get_data_dtype()
+        return
+    assert case["dtype"] == "float32"
+    matrices = [
+        definition.supersampling(c, n, k, kernel, outside_is_zero=True)
+        for c, n, k in zip(positions, image.shape, step)
+    ]
+    check_values(recorded(name), definition.apply(np.asanyarray(image.dataobj), matrices), image)
 
 
-@needs_mrtrix
-def test_mrtrix_darkens_faces(tmp_path):
+@cases("mrtrix", input="constant", variant="linear")
+def test_mrtrix_darkens_faces(name, case):
     """24 voxels of 3 mm to 9.3 mm: the outermost of 4 samples lie outside and count as 0."""
-    nib.save(nib.Nifti1Image(np.full((24, 24, 24), 1000, np.int16), np.diag([3.0, 3, 3, 1])), tmp_path / "constant.nii")
-    result = tools.run_mrtrix(tmp_path / "constant.nii", (9.3, 9.3, 9.3), "linear")
-    assert result.data.shape == (8, 8, 8)
-    assert np.allclose(result.data[:, 4, 4], [750, *[1000] * 6, 750])
-    assert np.isclose(result.data[0, 0, 0], 1000 * 0.75**3)
+    result = recorded(name)
+    assert result.shape == (8, 8, 8)
+    assert np.allclose(result[:, 4, 4], [750, *[1000] * 6, 750])
+    assert np.isclose(result[0, 0, 0], 1000 * 0.75**3)
+
+
+@needs_mrtrix
+@cases("mrtrix")
+def test_mrtrix_that_is_installed(name, case):
+    """The mrgrid of this machine does what the recorded one did."""
+    path = path_of(case["input"])
+    result = tools.run_mrtrix(path, case["spacing"], case["variant"])
+    check_affine(result.affine, case["affine"])
+    assert result.data.dtype == case["dtype"]
+    assert np.allclose(result.data, recorded(name), rtol=0, atol=ROUNDING * np.abs(recorded(name)).max())
 
 
 def test_scipy_can_lose_the_last_plane(tmp_path):

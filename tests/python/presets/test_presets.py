@@ -1,5 +1,5 @@
-"""`--preset NAME` against what the tool itself makes of the same file: the light tools are run, the results of the others
-are in data/. Nearest neighbour and labels must be equal, other values within 1e-5 of the input's range, on the same grid.
+"""`--preset NAME` against what the tool itself makes of the same file: the light tools are run, the results of the others,
+and of MRtrix, which no package index has, are in data/. Nearest neighbour and labels must be equal, other values within 1e-5 of the input's range, on the same grid.
 
 Where a tool has a defect that docs/presets.md says we do not copy, the test shows both: that the definition with the
 defect is what the tool gives, and that the definition without it is what we give. FreeSurfer, FLIRT and 3dresample cannot
@@ -17,6 +17,7 @@ import pytest
 import tools
 from conftest import shipped_data_folder
 from records import (
+    SCANS,
     cases,
     check_affine,
     check_values,
@@ -269,36 +270,33 @@ def test_skimage(scan, spacing, preset):
         assert values(ours).dtype == (np.uint8 if is_labels(scan) else np.float64)
 
 
-@needs_mrtrix
-@requests
-def test_mrtrix(scan, spacing, preset):
+@cases("mrtrix", input=SCANS)
+def test_mrtrix(name, case, preset):
     """The samples of MRtrix's anti-aliasing that lie outside the input count as 0, which we do not copy: they take the
     edge's value. Voxels without such samples are equal."""
-    image = load(scan)
-    step, _, positions = grid(image, spacing, "centre", "mrtrix")
-    for kernel in kernels_of(scan, "linear", "cubic"):
-        theirs = tools.run_mrtrix(path_of(scan), spacing, kernel)
-        ours = preset("mrtrix", scan, spacing, *([] if kernel != "linear" else SMOOTH[kernel]))
-        check_affine(ours.affine, theirs.affine)
-        assert values(ours).dtype == theirs.data.dtype
-        if kernel == "nearest":
-            assert np.array_equal(values(ours), theirs.data)
-            continue
-        zeros, edges = (
-            definition.apply(
-                values(image),
-                [
-                    definition.supersampling(c, n, k, kernel, outside_is_zero)
-                    for c, n, k in zip(positions, image.shape, step)
-                ],
-            )
-            for outside_is_zero in (True, False)
+    image, kernel = load(case["input"]), case["variant"]
+    step, _, positions = grid(image, case["spacing"], "centre", "mrtrix")
+    ours = preset("mrtrix", case["input"], case["spacing"], *([] if kernel != "linear" else SMOOTH[kernel]))
+    check_affine(ours.affine, case["affine"])
+    assert values(ours).dtype == case["dtype"]
+    if kernel == "nearest":
+        assert np.array_equal(values(ours), recorded(name))
+        return
+    zeros, edges = (
+        definition.apply(
+            values(image),
+            [
+                definition.supersampling(c, n, k, kernel, outside_is_zero)
+                for c, n, k in zip(positions, image.shape, step)
+            ],
         )
-        check_values(theirs.data, zeros, image, TOLERANCE)
-        check_values(values(ours), edges, image, TOLERANCE)
-        darker = differ(zeros, edges, image)
-        assert max(step) > 2 or not darker.any()
-        assert not differ(values(ours), theirs.data, image)[~darker].any()
+        for outside_is_zero in (True, False)
+    )
+    check_values(recorded(name), zeros, image, TOLERANCE)
+    check_values(values(ours), edges, image, TOLERANCE)
+    darker = differ(zeros, edges, image)
+    assert max(step) > 2 or not darker.any()
+    assert not differ(values(ours), recorded(name), image)[~darker].any()
 
 
 def half_away(x):
@@ -397,20 +395,17 @@ def test_whole_scans_to_round_spacings(name, scan, spacing, preset):
     assert wrong.mean() < 0.01
 
 
-@needs_mrtrix
-def test_mrtrix_ties(preset):
+@cases("mrtrix", input="turned_labels")
+def test_mrtrix_ties(name, case, preset):
     """MRtrix goes half up along its own axes, which run to the right, front and top; we along the file's. So on an axis that
     runs to the left it reads the other of two voxels, which is not copied."""
-    path = shipped_data_folder() / "t1_head_labels.nii.gz"
-    image = nib.load(path)
+    image = load(case["input"])
     assert nib.aff2axcodes(image.affine) == ("L", "S", "A")
-    spacing = (4, 4, 6)
-    _, _, positions = grid(image, spacing, "centre", "mrtrix")
+    _, _, positions = grid(image, case["spacing"], "centre", "mrtrix")
     assert all(is_half(c).all() for c in positions)
     low, high = [np.floor(c).astype(int) for c in positions], [np.ceil(c).astype(int) for c in positions]
-    theirs = tools.run_mrtrix(path, spacing, "nearest").data
-    assert np.array_equal(theirs, values(image)[np.ix_(low[0], high[1], high[2])])
-    assert np.array_equal(values(preset("mrtrix", path, spacing)), values(image)[np.ix_(*high)])
+    assert np.array_equal(recorded(name), values(image)[np.ix_(low[0], high[1], high[2])])
+    assert np.array_equal(values(preset("mrtrix", case["input"], case["spacing"])), values(image)[np.ix_(*high)])
 
 
 def constant(path, shape, spacing, value=1000):
@@ -418,13 +413,11 @@ def constant(path, shape, spacing, value=1000):
     return path
 
 
-@needs_mrtrix
-def test_mrtrix_faces_are_not_darker(preset, tmp_path):
-    scan = constant(tmp_path / "constant.nii", (24, 24, 24), (3.0, 3.0, 3.0))
-    theirs = tools.run_mrtrix(scan, (9.3, 9.3, 9.3), "linear").data
-    ours = values(preset("mrtrix", scan, (9.3, 9.3, 9.3)))
-    assert ours.shape == theirs.shape
-    assert np.isclose(theirs.min(), 1000 * 0.75**3)
+@cases("mrtrix", input="constant", variant="linear")
+def test_mrtrix_faces_are_not_darker(name, case, preset):
+    ours = values(preset("mrtrix", case["input"], case["spacing"]))
+    assert ours.shape == recorded(name).shape
+    assert np.isclose(recorded(name).min(), 1000 * 0.75**3)
     assert np.allclose(ours, 1000, rtol=1e-6, atol=0)
 
 

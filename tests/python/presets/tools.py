@@ -88,6 +88,11 @@ def has_mrtrix():
     return shutil.which("mrgrid") is not None
 
 
+def mrtrix_version():
+    said = subprocess.run(["mrgrid", "-version"], capture_output=True, text=True, check=True).stdout
+    return said.split()[2]
+
+
 def run_mrtrix(path, spacing, kernel="cubic"):
     """mrgrid regrid -voxel. It takes the spacing along its own axes, which are the file's in the order of the world's;
     the result is returned along the file's axes."""
@@ -102,5 +107,4 @@ def run_mrtrix(path, spacing, kernel="cubic"):
         back = nib.orientations.ornt_transform(nib.io_orientation(result.affine), nib.io_orientation(image.affine))
         result = result.as_reoriented(back)
         data = np.asanyarray(result.dataobj).copy()
-    said = subprocess.run(["mrgrid", "-version"], capture_output=True, text=True, check=True).stdout
-    return Result(data, result.affine, said.split()[2])
+    return Result(data, result.affine, mrtrix_version())

@@ -67,11 +67,25 @@ TEST(LabelTable, InventedLabelsAreCalledThat) {
     EXPECT_TRUE(has(text, "0 voxels before and 12 345 after hold no whole number")) << text;
 }
 
+TEST(LabelTable, TheFillIsCalledThat) {
+    LabelReport report = shrinking(104);
+    report.fill = facts(200, 6);
+    const std::string text = label_table(report);
+    EXPECT_TRUE(has(text, "labels: 104 before, 0 vanished\n")) << text;
+    EXPECT_FALSE(has(text, "INVENTED")) << text;
+    EXPECT_TRUE(has(text, "the fill\n")) << text;
+    EXPECT_EQ(labels_shown(text).size(), kLabelRows);
+    EXPECT_EQ(labels_shown(text).back(), "200");
+    EXPECT_EQ(label_facts(report)["fill"]["label"], 200);
+    EXPECT_TRUE(label_facts({})["fill"].is_null());
+}
+
 TEST(LabelTable, ShowsAllUpToItsLength) {
     const auto count = static_cast<std::int64_t>(kLabelRows);
     EXPECT_EQ(labels_shown(label_table(shrinking(count))).size(), kLabelRows);
     EXPECT_FALSE(has(label_table(shrinking(count)), "not shown"));
-    EXPECT_TRUE(has(label_table(shrinking(count + 1)), "not shown: 1 more, their volumes changed by 0.10 % at most\n"));
+    EXPECT_TRUE(has(label_table(shrinking(count + 1)),
+                    "not shown (see --json): 1 more, their volumes changed by 0.10 % at most\n"));
 }
 
 TEST(LabelTable, OfManyLabelsShowsThoseThatChangedMost) {
@@ -87,7 +101,7 @@ TEST(LabelTable, OfManyLabelsShowsThoseThatChangedMost) {
     EXPECT_EQ(shown[2], "78");
     EXPECT_EQ(shown[28], "104");
     EXPECT_EQ(shown[29], "200");
-    EXPECT_TRUE(has(text, "not shown: 75 more, their volumes changed by 7.70 % at most\n")) << text;
+    EXPECT_TRUE(has(text, "not shown (see --json): 75 more, their volumes changed by 7.70 % at most\n")) << text;
 }
 
 TEST(LabelTable, StaysShortWhenEverythingVanished) {
@@ -96,11 +110,11 @@ TEST(LabelTable, StaysShortWhenEverythingVanished) {
     const std::string text = label_table(report);
     EXPECT_EQ(labels_shown(text).size(), kLabelRows);
     EXPECT_TRUE(has(text, "labels: 1000 before, 1000 vanished\n")) << text;
-    EXPECT_TRUE(has(text, "not shown: 970 more, 970 of them vanished\n")) << text;
+    EXPECT_TRUE(has(text, "not shown (see --json): 970 more, 970 of them vanished\n")) << text;
     report = {};
     for (int l = 0; l < 100; ++l) report.invented.push_back(facts(l, 1));
     EXPECT_EQ(labels_shown(label_table(report)).size(), kLabelRows);
-    EXPECT_TRUE(has(label_table(report), "not shown: 70 more INVENTED\n"));
+    EXPECT_TRUE(has(label_table(report), "not shown (see --json): 70 more INVENTED\n"));
 }
 
 TEST(LabelTable, FitsEightyColumns) {

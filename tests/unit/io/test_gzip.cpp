@@ -161,37 +161,6 @@ TEST(GzipReader, HeadersWithNameCommentAndExtraField) {
     EXPECT_EQ(read_all(longer, longer.size(), 1000), data);
 }
 
-TEST(GzipWriter, AnyStepsGiveOneMemberThatZlibReads) {
-    const Bytes data = noisy(300'000);
-    for (int level = 0; level <= 3; ++level) {
-        for (const std::size_t step : {std::size_t{1000}, std::size_t{65537}, data.size()}) {
-            Bytes raw;
-            io::GzipWriter writer(
-                [&raw](std::span<const std::byte> bytes) { raw.insert(raw.end(), bytes.begin(), bytes.end()); }, level);
-            for (std::size_t at = 0; at < data.size(); at += step) {
-                writer.write(std::span(data).subspan(at, std::min(step, data.size() - at)));
-            }
-            writer.finish();
-            EXPECT_EQ(gunzip(raw), data) << level << ' ' << step;
-        }
-    }
-}
-
-TEST(GzipWriter, NothingIsAMemberToo) {
-    Bytes raw;
-    io::GzipWriter writer(
-        [&raw](std::span<const std::byte> bytes) { raw.insert(raw.end(), bytes.begin(), bytes.end()); }, 1);
-    writer.finish();
-    EXPECT_EQ(gunzip(raw), Bytes{});
-}
-
-TEST(GzipWriter, RefusesLevelsThatDoNotExist) {
-    for (const int level : {-1, 4, 9}) {
-        expect_error(ErrorCode::usage, {std::to_string(level), "0 to 3"},
-                     [&] { io::GzipWriter writer([](auto) {}, level); });
-    }
-}
-
 TEST(Gzip, CapacityIsAnUpperBoundAndDoesNotOverflow) {
     const Bytes zeros(10'000'000);
     EXPECT_GE(io::gzip_capacity(static_cast<std::int64_t>(gzip(zeros, 9).size())), 10'000'000);

@@ -313,6 +313,20 @@ TEST(LabelReports, PairLabelsByValue) {
     EXPECT_EQ(report.invented[1].value, 40);
 }
 
+TEST(LabelReports, NameTheFill) {
+    const LabelCensus before = census_of({1, 0, 2}), after = census_of({1, 7, 2, 9, 9});
+    const LabelReport report = label_report(before, after, 9);
+    ASSERT_TRUE(report.fill);
+    EXPECT_EQ(report.fill->value, 9);
+    EXPECT_EQ(report.fill->voxels, 2);
+    ASSERT_EQ(report.invented.size(), 1);
+    EXPECT_EQ(report.invented[0].value, 7);
+    EXPECT_FALSE(label_report(before, after, 2).fill) << "a label of the map before";
+    EXPECT_FALSE(label_report(before, after, 30).fill) << "nowhere";
+    EXPECT_EQ(label_report(before, after, 30).invented.size(), 2);
+    EXPECT_FALSE(label_report(before, after).fill);
+}
+
 TEST(LabelReports, OfEmptyMaps) {
     const LabelCensus some = census_of({1, 0, 2}), none = census_of({0, 0});
     EXPECT_TRUE(label_report(none, none).labels.empty());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "pipeline/preview.hpp"
 #include "unit/pipeline/volumes.hpp"
@@ -93,6 +94,47 @@ TEST(Preview, IsRadiological) {
     const int y = canvas.height() * 3 / 10;
     EXPECT_GT(grey_at(canvas, 24 + 60, y), 200);
     EXPECT_LT(grey_at(canvas, canvas.width() / 3 - 60, y), 50);
+}
+
+/// The colours of the panels of one row of the picture: 0 before, 1 after.
+std::set<std::array<std::uint8_t, 3>> colours_of(const Canvas& canvas, int row) {
+    std::set<std::array<std::uint8_t, 3>> colours;
+    const int half = canvas.height() / 2;
+    for (int y = row * half; y < (row + 1) * half; ++y) {
+        for (int x = 0; x < canvas.width(); ++x) {
+            const std::uint8_t* p = canvas.pixels().data() + 3 * (y * canvas.width() + x);
+            colours.insert({p[0], p[1], p[2]});
+        }
+    }
+    return colours;
+}
+
+bool holds(const std::set<std::array<std::uint8_t, 3>>& colours, int grey) {
+    const auto value = static_cast<std::uint8_t>(grey);
+    return colours.count({value, value, value}) > 0;
+}
+
+TEST(Preview, ShowsEachKindOfValueInItsOwnWay) {
+    const Grid grid = grid_of({40, 40, 40});
+    const Volume ct = volume_of<std::int16_t>(grid, DType::int16, [](auto i, auto, auto) { return 10 * i; });
+    const Volume share =
+        volume_of<float>(grid, DType::float32, [](auto, auto j, auto) { return 0.025 * static_cast<double>(j); });
+    const Volume mask = volume_of<std::uint8_t>(grid, DType::uint8, [](auto i, auto, auto) { return i > 20; });
+    PreviewOptions options;
+    options.covered_hi = grid.extent;
+    options.labels_after = true;
+    const Canvas masked = draw_preview({&ct}, {&mask}, options);
+    // The page itself is grey; more greys than its own are values.
+    EXPECT_GT(colours_of(masked, 0).size(), 30) << "a scan is grey";
+    EXPECT_TRUE(holds(colours_of(masked, 1), 0)) << "label 0 is black";
+    EXPECT_LT(colours_of(masked, 1).size(), 15) << "a mask has two colours, whatever the window of the scan";
+
+    options.labels_before = true;
+    options.labels_after = false;
+    options.window_after = Window{0.0, 1.0};
+    const Canvas shared = draw_preview({&mask}, {&share}, options);
+    EXPECT_LT(colours_of(shared, 0).size(), 15);
+    for (int grey : {0, 128, 249}) EXPECT_TRUE(holds(colours_of(shared, 1), grey)) << grey;
 }
 
 TEST(Preview, StaysWithinItsSize) {

@@ -146,7 +146,7 @@ TEST_F(Resample, TheHeaderNamesProgramAndKernel) {
     EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 cubic antialias");
     r.label.labels = true;
     r.kernel.reset();
-    EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 linear antialias labels");
+    EXPECT_EQ(run(r).header.descrip, "revoxel 0.1.0 linear labels voted over the voxel");
 }
 
 TEST_F(Resample, AnObserverCanStopItAndNothingIsWritten) {

@@ -1,0 +1,141 @@
+// Times a resampling in memory, as `revoxel resample` would plan it: files are read before the clock starts and written
+// after it stops.
+//   bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]
+// Prints JSON: seconds of each run (the first, a warm-up, apart) and their processor time, the bytes of input and
+// output, and the seconds that a copy of as many bytes takes with the same threads.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.hpp"
+#include "cli/command_line.hpp"
+#include "executors/thread_pool.hpp"
+#include "pipeline/argmax.hpp"
+#include "revoxel/executor.hpp"
+#include "revoxel/nifti.hpp"
+#include "revoxel/resample.hpp"
+
+namespace {
+
+using namespace revoxel;
+
+double seconds(const std::function<void()>& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Processor seconds of all threads so far.
+double cpu_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// Reads half of `bytes` and writes the other half, in pieces of 1 MiB. The fastest of `repeat`.
+double copy_seconds(std::int64_t bytes, int threads, int repeat) {
+    constexpr std::int64_t kPiece = std::int64_t{1} << 20;
+    const std::int64_t half = bytes / 2;
+    std::vector<char> from(static_cast<std::size_t>(half), 1), to(static_cast<std::size_t>(half), 2);
+    ThreadPool pool(threads);
+    double best = 1e9;
+    for (int r = 0; r <= repeat; ++r) {
+        best = std::min(best, seconds([&] {
+                            pool.for_each((half + kPiece - 1) / kPiece, [&](std::int64_t p, int) {
+                                const std::int64_t begin = p * kPiece;
+                                std::memcpy(to.data() + begin, from.data() + begin,
+                                            static_cast<std::size_t>(std::min(kPiece, half - begin)));
+                            });
+                        }));
+    }
+    return best;
+}
+
+ResampleJob plan_job(const std::vector<std::string>& words) {
+    const auto line = cli::make_command_line();
+    std::vector<std::string> joined = cli::join_numbers(words);
+    std::reverse(joined.begin(), joined.end());  // CLI11 takes them from the back
+    line->app.parse(std::move(joined));
+    return plan_resample(cli::request_from(line->resample_arguments));
+}
+
+int bench(int repeat, const std::vector<std::string>& words) {
+    const ResampleJob job = plan_job(words);
+    io::NiftiImage image = io::read_nifti(job.request.input);
+    const bool argmax = job.request.label.argmax;
+    const std::int64_t fields = argmax ? 1 : image.volume.frames() * image.volume.components();
+    Volume output(job.plan.output, job.output.dtype, job.output.frames(), image.volume.components());
+    ExecutorOptions options;
+    options.threads = job.request.threads;
+    nlohmann::json facts;
+    std::vector<double> times, cpu;
+    if (argmax) {
+        for (int r = 0; r <= repeat; ++r) {
+            const double before = cpu_seconds();
+            times.push_back(seconds([&] {
+                const auto run = pipeline::argmax_channels(job.plan, job.request.backend, options, image.volume,
+                                                           job.request.label.table, output);
+                facts["executor"] = run.backend;
+                facts["workspace_bytes"] = run.scratch_bytes;
+            }));
+            cpu.push_back(cpu_seconds() - before);
+        }
+    } else {
+        const auto executor = make_executor(job.plan, job.request.backend, options);
+        facts["executor"] = executor->name();
+        facts["workspace_bytes"] = executor->workspace_bytes();
+        for (int r = 0; r <= repeat; ++r) {
+            const double before = cpu_seconds();
+            times.push_back(seconds([&] {
+                for (std::int64_t f = 0; f < fields; ++f) {
+                    const std::int64_t frame = f / image.volume.components();
+                    const int component = static_cast<int>(f % image.volume.components());
+                    executor->run(image.volume.view(frame, component), output.view(frame, component));
+                }
+            }));
+            cpu.push_back(cpu_seconds() - before);
+        }
+    }
+    facts["first_s"] = times.front();
+    times.erase(times.begin());
+    std::vector<double> sorted = times;
+    std::sort(sorted.begin(), sorted.end());
+    facts["runs_s"] = times;
+    std::sort(cpu.begin() + 1, cpu.end());
+    facts["median_cpu_s"] = cpu[1 + sorted.size() / 2];
+    facts["median_s"] = sorted[sorted.size() / 2];
+    facts["threads"] = ThreadPool(options.threads).size();
+    facts["input_bytes"] = image.volume.size_bytes();
+    facts["output_bytes"] = output.size_bytes();
+    image.volume = Volume();
+    facts["copy_s"] = copy_seconds(facts["input_bytes"].get<std::int64_t>() + output.size_bytes(), options.threads, 5);
+    if (!job.request.output.empty()) {
+        io::NiftiWriteOptions write;
+        write.overwrite = true;
+        io::write_nifti(job.request.output, job.output, output, write);
+    }
+    std::cout << facts.dump(1) << "\n";
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 5) {
+        std::cerr << "usage: bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]\n";
+        return 2;
+    }
+    try {
+        return bench(std::max(1, std::stoi(argv[1])), {argv + 2, argv + argc});
+    } catch (const std::exception& error) {
+        std::cerr << "bench_in_memory: " << error.what() << "\n";
+        return 1;
+    }
+}

@@ -1,0 +1,51 @@
+#include "cli/idle_options.hpp"
+
+#include <fmt/format.h>
+
+#include "revoxel/error.hpp"
+
+namespace revoxel::cli {
+namespace {
+
+bool takes_radius(Kernel kernel) {
+    return kernel >= Kernel::sinc_lanczos && kernel <= Kernel::sinc_blackman;
+}
+
+[[noreturn]] void refuse(const char* option, const char* kernels, const PlanOptions& o) {
+    throw Error(ErrorCode::usage, fmt::format("{} is for {} and means nothing to kernel {}; leave one of the two out",
+                                              option, kernels, names_of(o.kernel)));
+}
+
+void check_shape(const ResampleArguments& a, const PlanOptions& o) {
+    const bool radius = takes_radius(o.kernel[0]) || takes_radius(o.kernel[1]) || takes_radius(o.kernel[2]);
+    if (a.radius && !radius) refuse("--radius", "the kernels sinc-*", o);
+    if (o.kernel.any(Kernel::gaussian)) return;
+    if (a.sigma) refuse("--sigma", "kernel gaussian", o);
+    if (a.cut) refuse("--cut", "kernel gaussian", o);
+}
+
+}  // namespace
+
+std::vector<std::string> idle_options(const ResampleArguments& a, const ResampleJob& job) {
+    const PlanOptions& o = job.plan.options;
+    check_shape(a, o);
+    std::vector<std::string> warnings;
+    const auto add = [&](const char* option, const std::string& why) {
+        warnings.push_back(fmt::format("{} changes nothing: {}", option, why));
+    };
+    const std::string no_nan = fmt::format("{} holds no NaN and no infinity", name_of(job.input.dtype));
+    if (a.nan_fill && is_integer(job.input.dtype)) add("--nan-fill", no_nan);
+    if (a.nan_aware && is_integer(job.input.dtype)) add("--nan-aware", no_nan);
+    if (a.nan_aware && !is_integer(job.input.dtype) && job.request.label.fraction) {
+        add("--nan-aware", "the share of a label is always a number");
+    }
+    if (a.integers && !is_integer(job.output.dtype)) {
+        add("--integers", fmt::format("the output is {}", name_of(job.output.dtype)));
+    }
+    if (a.fill && o.outside == Outside::extend && o.boundary != Boundary::constant) {
+        add("--fill", fmt::format("the input is continued by boundary {} (--outside extend)", name_of(o.boundary)));
+    }
+    return warnings;
+}
+
+}  // namespace revoxel::cli

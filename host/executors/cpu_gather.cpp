@@ -1,0 +1,266 @@
+#include "executors/cpu_gather.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "plan/kernels.hpp"
+
+namespace revoxel {
+namespace {
+
+constexpr std::int64_t kBrickValues = 20'000;       // of the input: what fits the caches next to the cores
+constexpr std::int64_t kMostBrickValues = 400'000;  // beyond it, copying costs more than it saves
+// Positions of a box are computed from its corners; rounding moves them by less than this, in voxels.
+constexpr double kSlack = 1e-3;
+
+/// The most taps that a point has.
+int most_taps(const math::PointKernel& kernel) {
+    using Form = math::PointKernel::Form;
+    switch (kernel.form) {
+        case Form::nearest: return 1;
+        case Form::linear: return 2;
+        case Form::cubic: return 4;
+        case Form::bspline: return kernel.degree + 1;
+        default: return 2 * kernel.radius;
+    }
+}
+
+}  // namespace
+
+template <typename C>
+PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, const Box3& covered, double fill,
+                            int threads)
+    : gather_(gather), frame_(frame_of(gather)), output_(output), covered_(covered), fill_(fill) {
+    bool dense = true;
+    for (int d = 0; d < 3; ++d) {
+        const auto a = static_cast<std::size_t>(d);
+        kernel_[a] = point_kernel(gather.kernel[d], gather.shape);
+        taps_[a] = std::min(most_taps(kernel_[a]), math::kGatherTaps);
+        norm_[a].assign(gather.norm[a].begin(), gather.norm[a].end());
+        dense = dense && norm_[a].empty();
+    }
+    if (dense) choose_brick();
+    std::int64_t brick = 0;
+    if (points_[0] > 0) {
+        const Extent extent = brick_extent(points_);
+        brick = extent[0] * extent[1] * extent[2] + kPointBlock;
+    }
+    scratch_.resize(static_cast<std::size_t>(threads));
+    for (Scratch& s : scratch_) {
+        s.brick.resize(brick);
+        s.row.resize(std::max(output_[0], points_[0]) + kPointBlock);
+    }
+}
+
+/// The extent of the input that a brick of output points reads, with room for rounding and for whole vectors.
+template <typename C>
+Extent PointGather<C>::brick_extent(const Extent& points) const {
+    Extent extent;
+    for (int d = 0; d < 3; ++d) {
+        double width = 0.0;
+        for (int a = 0; a < 3; ++a) width += std::abs(gather_.out_to_in(d, a)) * static_cast<double>(points[a] - 1);
+        extent[d] = static_cast<std::int64_t>(std::ceil(width + 4.0 * kSlack)) + taps_[static_cast<std::size_t>(d)] + 3;
+    }
+    extent[0] = (extent[0] + 3) / 4 * 4 + 4;
+    return extent;
+}
+
+template <typename C>
+void PointGather<C>::choose_brick() {
+    Extent points{2 * kPointBlock, 16, 16};
+    const auto values = [this](const Extent& p) {
+        double product = 1.0;
+        const Extent extent = brick_extent(p);
+        for (int d = 0; d < 3; ++d) product *= static_cast<double>(extent[d]);
+        return product;
+    };
+    while (values(points) > static_cast<double>(kBrickValues) &&
+           (points[1] > 4 || points[2] > 4 || points[0] > kPointBlock)) {
+        int longest = points[1] > points[2] ? 1 : 2;
+        if (points[longest] <= 8 && points[0] > kPointBlock) longest = 0;
+        points[longest] /= 2;
+    }
+    if (values(points) <= static_cast<double>(kMostBrickValues)) points_ = points;
+}
+
+template <typename C>
+typename PointGather<C>::Reach PointGather<C>::reach(const Box3& box) const {
+    Reach r{{}, {}, true, false, false};
+    for (int d = 0; d < 3; ++d) {
+        const auto a = static_cast<std::size_t>(d);
+        double low = frame_.out_to_in[d][3], high = low;
+        for (int c = 0; c < 3; ++c) {
+            const double step = frame_.out_to_in[d][c];
+            const double first = step * static_cast<double>(box.lo[c] + frame_.first_output[c]);
+            const double last = step * static_cast<double>(box.hi[c] - 1 + frame_.first_output[c]);
+            low += std::min(first, last);
+            high += std::max(first, last);
+        }
+        low -= kSlack;
+        high += kSlack;
+        const double end = static_cast<double>(frame_.inside[d]) - 0.5;
+        if (frame_.extend) {
+            const bool beyond = low < -0.5 || high >= end;
+            const double margin = frame_.margin[d];
+            if (frame_.fold == math::Fold::clamp) {
+                low = std::clamp(low, -margin, end - 0.5 + margin);
+                high = std::clamp(high, -margin, end - 0.5 + margin);
+            } else {
+                r.folded = r.folded || beyond;
+            }
+        } else {
+            r.inside = r.inside && low > -0.5 + kSlack && high < end - kSlack;
+            r.outside = r.outside || high < -0.5 - kSlack || low > end + kSlack;
+            low = std::clamp(low, -0.5 - kSlack, end + kSlack);
+            high = std::clamp(high, -0.5 - kSlack, end + kSlack);
+        }
+        r.low[a] = low;
+        r.high[a] = high;
+    }
+    return r;
+}
+
+template <typename C>
+void PointGather<C>::load_brick(Brick<C>& brick, const Reach& reach, Scratch& s, const Views& v) const {
+    Extent extent;
+    for (int d = 0; d < 3; ++d) {
+        const auto a = static_cast<std::size_t>(d);
+        const std::int64_t left = std::max(1, taps_[a] / 2);
+        brick.lo[d] = static_cast<std::int64_t>(std::floor(reach.low[a])) - left;
+        extent[d] = static_cast<std::int64_t>(std::floor(reach.high[a])) + taps_[a] - left + 2 - brick.lo[d];
+        brick.low[d] = reach.low[a];
+        brick.high[d] = reach.high[a];
+        brick.step[d] = frame_.out_to_in[d][0];
+        brick.kernel[d] = kernel_[a];
+        brick.taps[d] = taps_[a];
+    }
+    brick.pitch[0] = 1;
+    brick.pitch[1] = (extent[0] + 3) / 4 * 4 + 4;
+    brick.pitch[2] = brick.pitch[1] * extent[1];
+    brick.data = s.brick.data();
+    const ConstVolumeView& in = v.source;
+    const auto load = kernels_.load[static_cast<int>(in.dtype)];
+    const auto sample = [this](int d, std::int64_t i) {
+        return std::clamp<std::int64_t>(i - gather_.origin[d], 0, gather_.extent[d] - 1);
+    };
+    // The stretch of a row that lies in the array; before and after it its ends are repeated.
+    const std::int64_t begin = sample(0, brick.lo[0]), end = sample(0, brick.lo[0] + extent[0] - 1) + 1;
+    const std::int64_t before = std::clamp<std::int64_t>(gather_.origin[0] - brick.lo[0], 0, extent[0] - (end - begin));
+    for (std::int64_t z = 0; z < extent[2]; ++z) {
+        for (std::int64_t y = 0; y < extent[1]; ++y) {
+            C* row = s.brick.data() + z * brick.pitch[2] + y * brick.pitch[1];
+            load(row + before, address(in, begin, sample(1, brick.lo[1] + y), sample(2, brick.lo[2] + z)), in.stride[0],
+                 end - begin);
+            std::fill(row, row + before, row[before]);
+            const std::int64_t after = before + end - begin;
+            std::fill(row + after, row + extent[0], row[after - 1]);
+        }
+    }
+}
+
+template <typename C>
+void PointGather<C>::fill_outside(const Box3& box, std::int64_t lo, std::int64_t hi, std::int64_t j, std::int64_t k,
+                                  const Views& v) const {
+    const VolumeView& out = v.output;
+    fill_row(address(out, box.lo[0], j, k), out.dtype, out.stride[0], lo - box.lo[0], fill_);
+    fill_row(address(out, hi, j, k), out.dtype, out.stride[0], box.hi[0] - hi, fill_);
+}
+
+template <typename C>
+void PointGather<C>::run_points(const Box3& box, Scratch& s, const Views& v) const {
+    const VolumeView& out = v.output;
+    const auto gather = kernels_.gather[static_cast<int>(v.source.dtype)];
+    const auto store = kernels_.store[static_cast<int>(out.dtype)];
+    for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
+        for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
+            const IndexRange inside = gather(s.row.data(), v.points, box.lo[0], box.hi[0], j, k);
+            fill_outside(box, inside.lo, inside.hi, j, k, v);
+            store(address(out, inside.lo, j, k), out.stride[0], s.row.data() + (inside.lo - box.lo[0]),
+                  inside.hi - inside.lo, v.storing);
+        }
+    }
+}
+
+template <typename C>
+void PointGather<C>::run_brick(const Box3& box, Scratch& s, const Views& v) const {
+    const VolumeView& out = v.output;
+    const Reach where = reach(box);
+    if (where.outside) {
+        for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
+            for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) fill_outside(box, box.hi[0], box.hi[0], j, k, v);
+        }
+        return;
+    }
+    if (where.folded) {
+        run_points(box, s, v);
+        return;
+    }
+    Brick<C> brick{};
+    load_brick(brick, where, s, v);
+    const auto store = kernels_.store[static_cast<int>(out.dtype)];
+    const bool all = where.inside || frame_.extend;
+    const std::int64_t i = box.lo[0] + frame_.first_output[0], n = box.hi[0] - box.lo[0];
+    for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
+        for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
+            double inner[3];
+            for (int d = 0; d < 3; ++d) {
+                const auto& row = frame_.out_to_in[d];
+                inner[d] = std::fma(row[1], static_cast<double>(j + frame_.first_output[1]),
+                                    std::fma(row[2], static_cast<double>(k + frame_.first_output[2]), row[3]));
+            }
+            const IndexRange inside = all ? IndexRange{i, i + n} : kernels_.inside(frame_, inner, i, n);
+            const std::int64_t lo = inside.lo - frame_.first_output[0], hi = inside.hi - frame_.first_output[0];
+            if (!all) fill_outside(box, lo, hi, j, k, v);
+            if (lo == hi) continue;
+            kernels_.points(s.row.data(), brick, inner, inside.lo, hi - lo);
+            store(address(out, lo, j, k), out.stride[0], s.row.data(), hi - lo, v.storing);
+        }
+    }
+}
+
+template <typename C>
+void PointGather<C>::run(const ConstVolumeView& source, const VolumeView& output, const math::Storing& storing,
+                         ThreadPool& pool, const std::function<void(double)>& progress) {
+    Views v{source, output, storing, {}};
+    v.points.data = source.data;
+    v.points.frame = frame_;
+    for (int d = 0; d < 3; ++d) {
+        const auto a = static_cast<std::size_t>(d);
+        v.points.kernel[d] = kernel_[a];
+        v.points.extent[d] = gather_.extent[d];
+        v.points.stride[d] = source.stride[d];
+        v.points.origin[d] = gather_.origin[d];
+        v.points.norm[d] = norm_[a].empty() ? nullptr : norm_[a].data();
+    }
+    const Extent step = points_[0] > 0 ? points_ : Extent{output_[0], 16, 4};
+    const std::int64_t across = (output_[1] + step[1] - 1) / step[1], deep = (output_[2] + step[2] - 1) / step[2];
+    pool.for_each(
+        across * deep,
+        [&](std::int64_t item, int thread) {
+            Scratch& s = scratch_[static_cast<std::size_t>(thread)];
+            const std::int64_t j = item % across * step[1], k = item / across * step[2];
+            for (std::int64_t i = 0; i < output_[0]; i += step[0]) {
+                const Box3 box{{i, j, k},
+                               {std::min(i + step[0], output_[0]), std::min(j + step[1], output_[1]),
+                                std::min(k + step[2], output_[2])}};
+                if (points_[0] > 0) {
+                    run_brick(box, s, v);
+                } else {
+                    run_points(box, s, v);
+                }
+            }
+        },
+        progress);
+}
+
+template <typename C>
+std::int64_t PointGather<C>::workspace_bytes() const noexcept {
+    std::int64_t bytes = 0;
+    for (const Scratch& s : scratch_) bytes += s.brick.bytes() + s.row.bytes();
+    return bytes;
+}
+
+template class PointGather<float>;
+template class PointGather<double>;
+
+}  // namespace revoxel

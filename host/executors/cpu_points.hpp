@@ -1,0 +1,223 @@
+// Interpolation at points of a small dense array. Included by cpu_kernels.cpp only.
+#pragma once
+
+#include "executors/cpu_kernels.hpp"
+#include "executors/cpu_vector.hpp"
+
+namespace revoxel::REVOXEL_ISA {
+namespace {
+
+/// Points that are worked on at once.
+template <typename C>
+constexpr int kPoints = Vector<C>::kLanes;
+
+/// Vectors of double that hold the positions of kPoints points.
+template <typename C>
+constexpr int kHalves = kPoints<C> / Vector<double>::kLanes;
+
+/// One axis of kPoints points: index of the first tap in the array, and for each tap the weights and who uses them.
+template <typename C>
+struct PointTaps {
+    alignas(64) std::int32_t first[kPoints<C>];
+    Vector<C> weight[math::kGatherTaps];
+    Lanes<C> used[math::kGatherTaps];
+    bool any[math::kGatherTaps];  ///< some point uses the tap
+    bool all;                     ///< every point uses every tap
+};
+
+template <typename C>
+REVOXEL_INLINE Vector<C> joined(const Vector<double> (&halves)[kHalves<C>]) {
+    if constexpr (kHalves<C> == 2) {
+        return narrowed(halves[0], halves[1]);
+    } else {
+        return halves[0];
+    }
+}
+
+/// Weights that have no closed form, point by point.
+template <typename C>
+void general_point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
+                        PointTaps<C>& taps) {
+    constexpr int kN = kPoints<C>;
+    alignas(64) double c[kN];
+    alignas(64) C weight[math::kGatherTaps][kN];
+    for (int h = 0; h < kHalves<C>; ++h) position[h].store(c + h * Vector<double>::kLanes);
+    math::GatherTaps<C> one;
+    for (int p = 0; p < kN; ++p) {
+        math::gather_taps<C>(brick.kernel[d], c[p], one);
+        taps.first[p] = static_cast<std::int32_t>(one.first - brick.lo[d]);
+        for (int t = 0; t < brick.taps[d]; ++t) weight[t][p] = t >= one.begin && t < one.end ? one.weight[t] : C(0);
+    }
+    for (int t = 0; t < brick.taps[d]; ++t) taps.weight[t] = Vector<C>::load(weight[t]);
+}
+
+/// As math::gather_taps: fraction and weights with the same operations, zero weights at both ends left out.
+template <typename C>
+REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
+                               PointTaps<C>& taps) {
+    using V = Vector<C>;
+    using D = Vector<double>;
+    using Form = math::PointKernel::Form;
+    const math::PointKernel& kernel = brick.kernel[d];
+    const int count = brick.taps[d];
+    const bool closed = kernel.form == Form::linear || kernel.form == Form::cubic ||
+                        (kernel.form == Form::bspline && kernel.degree == 3);
+    if (!closed) {
+        general_point_taps(brick, d, position, taps);
+    } else {
+        const double before = kernel.form == Form::linear ? 0.0 : 1.0;
+        const D shift = D::all(static_cast<double>(brick.lo[d]) + before);
+        D fraction[kHalves<C>];
+        for (int h = 0; h < kHalves<C>; ++h) {
+            const D c = position[h], near = D::floor(c + D::all(0.5)), below = D::floor(c);
+            const auto whole = Lanes<double>::where_within(c - near, math::kIntegerSnap);
+            fraction[h] = Lanes<double>::choose(whole, D::all(0.0), c - below);
+            (Lanes<double>::choose(whole, near, below) - shift).store_indices(taps.first + h * D::kLanes);
+        }
+        const V f = joined<C>(fraction), one = V::all(C(1)), g = one - f;
+        V(&w)[math::kGatherTaps] = taps.weight;
+        if (kernel.form == Form::linear) {
+            w[0] = g;
+            w[1] = f;
+        } else if (kernel.form == Form::cubic) {
+            w[0] = V::all(C(-0.5)) * f * g * g;
+            w[1] = (V::all(C(1.5)) * f - V::all(C(2.5))) * f * f + one;
+            w[2] = (V::all(C(1.5)) * g - V::all(C(2.5))) * g * g + one;
+            w[3] = V::all(C(-0.5)) * g * f * f;
+        } else {
+            const V third = V::all(C(2) / C(3)), two = V::all(C(2)), six = V::all(C(6));
+            w[0] = g * g * g / six;
+            w[1] = third - f * f * (two - f) / two;
+            w[2] = third - g * g * (two - g) / two;
+            w[3] = f * f * f / six;
+        }
+    }
+    Lanes<C> seen = Lanes<C>::none(), nonzero[math::kGatherTaps];
+    for (int t = 0; t < count; ++t) {
+        nonzero[t] = Lanes<C>::where_nonzero(taps.weight[t]);
+        seen = seen | nonzero[t];
+        taps.used[t] = seen;
+    }
+    seen = Lanes<C>::none();
+    taps.all = true;
+    for (int t = count - 1; t >= 0; --t) {
+        seen = seen | nonzero[t];
+        taps.used[t] = taps.used[t] & seen;
+        taps.any[t] = taps.used[t].any();
+        taps.all = taps.all && taps.used[t].all();
+    }
+}
+
+/// kPoints points' next `n` (2 or 4) values from their places in the array.
+template <int n, typename C>
+REVOXEL_INLINE void fetch(const C* data, const std::int32_t* place, Vector<C> (&value)[4]) {
+#if defined(__AVX2__)
+    if constexpr (sizeof(C) == 4) {
+        fetch_floats<n>(data, place, value);
+        return;
+    }
+#endif
+    constexpr int kN = kPoints<C>;
+    alignas(64) C column[n][kN];
+    for (int p = 0; p < kN; ++p) {
+        for (int t = 0; t < n; ++t) column[t][p] = data[place[p] + t];
+    }
+    for (int t = 0; t < n; ++t) value[t] = Vector<C>::load(column[t]);
+}
+
+/// The sums of kPoints points: x, then y, then z. A sum begins with -0, to which the first product is added: that
+/// changes no bit of it. `fixed` taps on each axis; 0: as many as the brick says.
+template <int fixed, bool masked, typename C>
+REVOXEL_INLINE Vector<C> interpolate(const Brick<C>& brick, const PointTaps<C> (&taps)[3], const std::int32_t* place) {
+    using V = Vector<C>;
+    constexpr int kFetched = fixed == 2 ? 2 : 4;
+    const int nx = fixed ? fixed : brick.taps[0], ny = fixed ? fixed : brick.taps[1],
+              nz = fixed ? fixed : brick.taps[2];
+    const C* const data = brick.data;
+    const std::int64_t pitch_y = brick.pitch[1], pitch_z = brick.pitch[2];
+    V volume = V::all(C(-0.0));
+    for (int z = 0; z < nz; ++z) {
+        if (masked && !taps[2].any[z]) continue;
+        V plane = V::all(C(-0.0));
+        for (int y = 0; y < ny; ++y) {
+            if (masked && !taps[1].any[y]) continue;
+            const C* row = data + z * pitch_z + y * pitch_y;
+            V line = V::all(C(-0.0));
+            for (int x = 0; x < nx; x += kFetched) {
+                V value[4];
+                fetch<kFetched>(row + x, place, value);
+                for (int t = 0; t < kFetched && (fixed || x + t < nx); ++t) {
+                    const V sum = V::fma(taps[0].weight[x + t], value[t], line);
+                    line = masked ? Lanes<C>::choose(taps[0].used[x + t], sum, line) : sum;
+                }
+            }
+            const V sum = V::fma(taps[1].weight[y], line, plane);
+            plane = masked ? Lanes<C>::choose(taps[1].used[y], sum, plane) : sum;
+        }
+        const V sum = V::fma(taps[2].weight[z], plane, volume);
+        volume = masked ? Lanes<C>::choose(taps[2].used[z], sum, volume) : sum;
+    }
+    return volume;
+}
+
+template <int fixed, typename C>
+void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
+    using D = Vector<double>;
+    constexpr int kN = kPoints<C>;
+    alignas(64) double iota[D::kLanes];
+    for (int l = 0; l < D::kLanes; ++l) iota[l] = static_cast<double>(l);
+    const auto pitch_y = static_cast<std::int32_t>(brick.pitch[1]), pitch_z = static_cast<std::int32_t>(brick.pitch[2]);
+    for (std::int64_t begin = 0; begin < n; begin += kN) {
+        PointTaps<C> taps[3];
+        for (int d = 0; d < 3; ++d) {
+            D c[kHalves<C>];
+            for (int h = 0; h < kHalves<C>; ++h) {
+                // Whole numbers: the sum is exact.
+                const D index = D::load(iota) + D::all(static_cast<double>(i + begin + h * D::kLanes));
+                const D at = D::fma(D::all(brick.step[d]), index, D::all(inner[d]));
+                c[h] = D::min(D::max(at, D::all(brick.low[d])), D::all(brick.high[d]));
+            }
+            point_taps(brick, d, c, taps[d]);
+        }
+        alignas(64) std::int32_t place[kN];
+        for (int p = 0; p < kN; ++p) {
+            place[p] = taps[0].first[p] + taps[1].first[p] * pitch_y + taps[2].first[p] * pitch_z;
+        }
+        const bool all = taps[0].all && taps[1].all && taps[2].all;
+        const Vector<C> value =
+            all ? interpolate<fixed, false>(brick, taps, place) : interpolate<fixed, true>(brick, taps, place);
+        value.store(out + begin);
+    }
+}
+
+/// A row of points: n values (rounded up to a vector) from output index i on. Positions are kept inside the brick, so
+/// that points that do not count read something.
+template <typename C>
+void points(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
+    const bool same = brick.taps[0] == brick.taps[1] && brick.taps[1] == brick.taps[2];
+    if (same && brick.taps[0] == 2) {
+        points_with<2>(out, brick, inner, i, n);
+    } else if (same && brick.taps[0] == 4) {
+        points_with<4>(out, brick, inner, i, n);
+    } else {
+        points_with<0>(out, brick, inner, i, n);
+    }
+}
+
+IndexRange inside_range(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i, std::int64_t n) {
+    // Each coordinate is monotone in i, also after rounding: what is inside is one stretch.
+    std::int64_t begin = n, end = 0;
+    for (std::int64_t p = 0; p < n; ++p) {
+        bool inside = true;
+        for (int d = 0; d < 3; ++d) {
+            const double c = std::fma(frame.out_to_in[d][0], static_cast<double>(i + p), inner[d]);
+            inside = inside & math::inside_axis(c, frame.inside[d]);
+        }
+        begin = inside && p < begin ? p : begin;
+        end = inside ? p + 1 : end;
+    }
+    return begin < end ? IndexRange{i + begin, i + end} : IndexRange{i, i};
+}
+
+}  // namespace
+}  // namespace revoxel::REVOXEL_ISA
