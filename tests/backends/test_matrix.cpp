@@ -274,7 +274,9 @@ TEST(Options, TwoStepsInParts) {
     const auto make = [](const Plan& plan, const ExecutorOptions& options) {
         return make_executor(plan, Backend::cpu, options);
     };
-    for (Case c : {separable_case(), oblique_case()}) {
+    Case permuted = separable_case();
+    permuted.output = reoriented(permuted.output, {2, 0, 1}, 5);
+    for (Case c : {separable_case(), permuted, oblique_case()}) {
         for (Kernel kernel : {Kernel::linear, Kernel::bspline3}) {
             for (bool nan_aware : {false, true}) {
                 c.options.kernel = kernel;
