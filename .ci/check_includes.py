@@ -60,10 +60,10 @@ ORACLE_CALLS = re.compile(r"\b(make_plan|input_box|TapTable|AxisPass|AffineGathe
 THIRD_PARTY = {
     "fmt/": {"geometry", "io", "plan", "executors", "cuda", "engine", "pipeline", "cli", "bench", "oracle"},
     "nifti/": {"io"},
-    "isa-l/": {"io"},
+    "isa-l/": {"io", "bench"},
     "libdeflate.h": {"io"},
     "png.h": {"io"},
-    "zlib.h": {"io"},
+    "zlib.h": {"io", "bench"},
     "nlohmann/": {"pipeline", "cli", "bench"},
     "CLI/": {"cli", "bench"},
     "nanobind/": {"python"},

@@ -133,6 +133,12 @@ std::optional<KernelShape> shape_from(const ResampleArguments& a) {
     return shape;
 }
 
+int compression_from(const std::string& word) {
+    if (word == "fast") return io::kFastCompression;
+    if (word.size() == 1 && word[0] >= '0' && word[0] <= '9') return word[0] - '0';
+    refuse(fmt::format("--compression '{}' is not possible; expected fast or a whole number from 0 to 9", word));
+}
+
 void set_resolution(const ResampleArguments& a, ResolutionRequest& resolution) {
     if (a.source_fwhm) resolution.source_fwhm_mm = parse_spacing("--source-fwhm", *a.source_fwhm);
     if (a.target_fwhm) resolution.target_fwhm_mm = parse_spacing("--target-fwhm", *a.target_fwhm);
@@ -251,7 +257,10 @@ Extent parse_extent(const std::string& option, const std::string& word) {
     return extent;
 }
 
-std::int64_t parse_budget(const std::string& option, const std::string& word) {
+namespace {
+
+/// A number, perhaps with k, M or G (thousands) behind it.
+std::optional<std::int64_t> parse_count(const std::string& word) {
     double factor = 1.0;
     std::string digits = word;
     const char last = word.empty() ? '\0' : word.back();
@@ -260,11 +269,20 @@ std::int64_t parse_budget(const std::string& option, const std::string& word) {
     if (last == 'g' || last == 'G') factor = 1e9;
     if (factor > 1.0) digits.pop_back();
     double value = 0.0;
-    if (!read_all(digits, value) || !(value * factor >= 1.0) || !(value * factor <= 9e18)) {
-        refuse(
-            fmt::format("{} '{}' is not a number of voxels; expected for example 50000000, 50M or 0.5G", option, word));
-    }
+    if (!read_all(digits, value) || !(value * factor >= 1.0) || !(value * factor <= 9e18)) return std::nullopt;
     return static_cast<std::int64_t>(value * factor);
+}
+
+}  // namespace
+
+std::int64_t parse_budget(const std::string& option, const std::string& word) {
+    if (const auto voxels = parse_count(word)) return *voxels;
+    refuse(fmt::format("{} '{}' is not a number of voxels; expected for example 50000000, 50M or 0.5G", option, word));
+}
+
+std::int64_t parse_bytes(const std::string& option, const std::string& word) {
+    if (const auto bytes = parse_count(word)) return *bytes;
+    refuse(fmt::format("{} '{}' is not a number of bytes; expected for example 300M or 2G", option, word));
 }
 
 ResampleRequest request_from(const ResampleArguments& a) {
@@ -283,10 +301,9 @@ ResampleRequest request_from(const ResampleArguments& a) {
     }
     request.prefer_qform = a.prefer && *a.prefer == "qform";
     if (a.backend) request.backend = backend_from_name(*a.backend);
+    if (a.memory) request.memory = parse_bytes("--memory", *a.memory);
     if (a.threads) request.threads = static_cast<int>(parse_integer("--threads", *a.threads, 0, 4096));
-    if (a.compression && *a.compression != "fast") {
-        request.compression = static_cast<int>(parse_integer("--compression", *a.compression, 0, 9));
-    }
+    if (a.compression) request.compression = compression_from(*a.compression);
     request.overwrite = a.force;
     if (a.preview && !(a.preview->size() > 4 && (a.preview->ends_with(".png") || a.preview->ends_with(".PNG")))) {
         refuse(fmt::format("--preview '{}' does not end in .png, which is what will be written", *a.preview));

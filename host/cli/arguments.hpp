@@ -23,6 +23,8 @@ Vec3 parse_spacing(const std::string& option, const std::string& word);
 Extent parse_extent(const std::string& option, const std::string& word);
 /// Voxels: "50000000", "50M", "0.5G", "200k".
 std::int64_t parse_budget(const std::string& option, const std::string& word);
+/// Bytes: "300M", "2G".
+std::int64_t parse_bytes(const std::string& option, const std::string& word);
 
 /// Checks what goes together and turns words into values.
 ResampleRequest request_from(const ResampleArguments& arguments);

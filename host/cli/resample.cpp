@@ -141,7 +141,8 @@ int run_resample_command(const ResampleArguments& arguments) {
     ResampleJob job = plan_resample(request);
     for (const std::string& warning : idle_options(arguments, job)) job.warnings.push_back(warning);
     if (arguments.dry_run) {  // a run says so as its error
-        const std::string shortage = pipeline::memory_shortage(job);
+        const bool looked_at = arguments.compare || arguments.preview || arguments.label_report;
+        const std::string shortage = pipeline::memory_shortage(job, pipeline::plan_memory(job, looked_at));
         if (!shortage.empty()) job.warnings.push_back(shortage);
     }
     if (arguments.preview) pipeline::check_picture_path(*arguments.preview, arguments.force);
@@ -160,9 +161,11 @@ int run_resample_command(const ResampleArguments& arguments) {
         Progress progress(!arguments.quiet);
         ResampleObserver observer;
         observer.progress = [&](Phase phase, double share) { progress.update(phase, share); };
-        observer.inspect = [&](const io::NiftiImage& input, const io::NiftiHeader& header, const Volume& output) {
-            inspect(arguments, job, input, header, output, found);
-        };
+        const bool looked_at = arguments.compare || arguments.preview || arguments.label_report;
+        if (looked_at)
+            observer.inspect = [&](const io::NiftiImage& input, const io::NiftiHeader& header, const Volume& output) {
+                inspect(arguments, job, input, header, output, found);
+            };
         try {
             result = run_resample(job, observer);
         } catch (...) {

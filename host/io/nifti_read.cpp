@@ -13,6 +13,8 @@
 #include "io/nifti_header.hpp"
 #include "io/nifti_path.hpp"
 #include "io/nifti_raw.hpp"
+#include "io/nifti_stream.hpp"
+#include "io/read_ahead.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/nifti.hpp"
 
@@ -21,6 +23,8 @@ namespace {
 
 // Voxels are read, and swapped while they are in the cache, in steps of this; a multiple of every scalar's size.
 constexpr std::int64_t kStepBytes = std::int64_t{4} << 20;
+constexpr std::size_t kAheadBlockBytes = std::size_t{1} << 20;
+constexpr int kAheadBlocks = 4;
 constexpr std::int64_t kExtensionHeadBytes = 8;
 constexpr std::int64_t kExtensionAlignment = 16;
 
@@ -201,21 +205,6 @@ void to_native(std::span<std::byte> bytes, DType dtype, bool big_endian) {
                                         got, expected, cause));
 }
 
-void read_voxels(InputFile& file, const NiftiHeader& header, const NiftiReadOptions& options, Volume& volume) {
-    const std::int64_t total = volume.size_bytes();
-    const std::int64_t gap = header.vox_offset - file.position();
-    if (file.skip(gap) < gap) fail_short(file, 0, total);
-    for (std::int64_t done = 0; done < total;) {
-        const auto step = static_cast<std::size_t>(std::min(kStepBytes, total - done));
-        const std::span<std::byte> bytes(volume.data() + done, step);
-        const std::size_t got = file.read(bytes);
-        if (got < step) fail_short(file, done + static_cast<std::int64_t>(got), total);
-        to_native(bytes, header.dtype, header.big_endian);
-        done += static_cast<std::int64_t>(step);
-        if (options.progress) options.progress(static_cast<double>(done) / static_cast<double>(total));
-    }
-}
-
 template <typename Work>
 auto with_memory_errors(const std::string& path, Work&& work) {
     try {
@@ -231,19 +220,98 @@ NiftiHeader read_nifti_header(const std::string& path, const NiftiReadOptions& o
     return with_memory_errors(path, [&] { return open_image(path, options).header; });
 }
 
+struct NiftiReader::State {
+    OpenImage open;
+    std::int64_t total = 0, done = 0;  // bytes of voxels
+    std::int64_t fetched = 0;          // by the thread that reads ahead
+    std::span<std::byte> rest;         // of the block that it delivered last
+    std::unique_ptr<ReadAhead> ahead;  // ends before what it reads
+
+    std::size_t fetch(std::span<std::byte> block) {
+        const auto left = static_cast<std::size_t>(std::min<std::int64_t>(total - fetched, std::ssize(block)));
+        const std::size_t got = open.voxels->read(block.first(left));
+        fetched += static_cast<std::int64_t>(got);
+        return got;
+    }
+
+    std::size_t take(std::span<std::byte> bytes) {
+        if (!ahead) return open.voxels->read(bytes);
+        std::size_t taken = 0;
+        while (taken < bytes.size()) {
+            if (rest.empty()) rest = ahead->next();
+            if (rest.empty()) break;
+            const std::size_t n = std::min(rest.size(), bytes.size() - taken);
+            std::memcpy(bytes.data() + taken, rest.data(), n);
+            rest = rest.subspan(n);
+            taken += n;
+        }
+        return taken;
+    }
+};
+
+NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& options) : state_(std::make_unique<State>()) {
+    with_memory_errors(path, [&] {
+        State& s = *state_;
+        s.open = open_image(path, options);
+        const NiftiHeader& header = s.open.header;
+        s.total = voxel_bytes(header);
+        InputFile& file = *s.open.voxels;
+        const std::int64_t gap = header.vox_offset - file.position();
+        if (file.skip(gap) < gap) fail_short(file, 0, s.total);
+        if (!file.gzipped()) return;
+        s.ahead = std::make_unique<ReadAhead>([&s](std::span<std::byte> block) { return s.fetch(block); },
+                                              kAheadBlockBytes, kAheadBlocks);
+    });
+}
+
+NiftiReader::~NiftiReader() = default;
+
+const NiftiHeader& NiftiReader::header() const {
+    return state_->open.header;
+}
+
+void NiftiReader::read(std::span<std::byte> bytes) {
+    State& s = *state_;
+    while (!bytes.empty()) {
+        // Swapped while it is in the cache.
+        const auto step = bytes.first(std::min(bytes.size(), static_cast<std::size_t>(kStepBytes)));
+        const std::size_t got = s.take(step);
+        s.done += static_cast<std::int64_t>(got);
+        if (got < step.size()) fail_short(*s.open.voxels, s.done, s.total);
+        to_native(step, s.open.header.dtype, s.open.header.big_endian);
+        bytes = bytes.subspan(step.size());
+    }
+}
+
+void NiftiReader::finish() {
+    State& s = *state_;
+    if (s.ahead) {
+        while (!s.ahead->next().empty()) {
+        }
+        s.ahead.reset();
+    }
+    s.open.voxels->finish(s.open.header.warnings);
+}
+
 NiftiImage read_nifti(const std::string& path, const NiftiReadOptions& options) {
     return with_memory_errors(path, [&] {
-        OpenImage open = open_image(path, options);
+        NiftiReader reader(path, options);
         NiftiImage image;
-        const NiftiHeader& header = open.header;
+        const NiftiHeader& header = reader.header();
         try {
             image.volume = Volume(header.grid, header.dtype, header.frames(), header.components);
         } catch (const Error& error) {
             throw Error(error.code(), printable(path + ": ") + error.what());
         }
-        read_voxels(*open.voxels, header, options, image.volume);
-        open.voxels->finish(open.header.warnings);
-        image.header = std::move(open.header);
+        const std::int64_t total = image.volume.size_bytes();
+        for (std::int64_t done = 0; done < total;) {
+            const std::int64_t step = std::min(kStepBytes, total - done);
+            reader.read({image.volume.data() + done, static_cast<std::size_t>(step)});
+            done += step;
+            if (options.progress) options.progress(static_cast<double>(done) / static_cast<double>(total));
+        }
+        reader.finish();
+        image.header = header;
         return image;
     });
 }

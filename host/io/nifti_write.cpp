@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "io/nifti_header.hpp"
 #include "io/nifti_path.hpp"
 #include "io/nifti_raw.hpp"
+#include "io/nifti_stream.hpp"
 #include "io/nifti_types.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/nifti.hpp"
@@ -110,46 +112,23 @@ std::vector<std::byte> encode_all_headers(const NiftiHeader& header, bool pair) 
     return bytes;
 }
 
-void write_voxels(OutputStream& out, const Volume& volume, const std::function<void(double)>& progress) {
-    const std::int64_t total = volume.size_bytes();
-    for (std::int64_t done = 0; done < total;) {
-        const std::int64_t step = std::min(kStepBytes, total - done);
-        out.write({volume.data() + done, static_cast<std::size_t>(step)});
-        done += step;
-        if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
-    }
-}
-
 NiftiName checked_name(const std::string& path) {
     if (const auto name = parse_nifti_name(path)) return *name;
     fail_output(path,
                 "the name of an output file must end in .nii, .nii.gz, .hdr, .hdr.gz, .img or .img.gz; rename it");
 }
 
-void write_single(const std::string& path, bool gz, const NiftiHeader& header, const Volume& volume,
-                  const NiftiWriteOptions& options) {
-    OutputStream out(path, gz, options);
-    out.write(encode_all_headers(header, false));
-    write_voxels(out, volume, options.progress);
-    out.finish();
-    out.file.publish();
-    out.file.settle();
-}
-
-void write_pair(const NiftiName& name, const NiftiHeader& header, const Volume& volume,
-                const NiftiWriteOptions& options) {
-    OutputStream voxels(name.with_part(NiftiPart::image, name.gz), name.gz, options);
-    OutputStream head(name.with_part(NiftiPart::header, name.gz), name.gz, options);
-    head.write(encode_all_headers(header, true));
-    write_voxels(voxels, volume, options.progress);
-    // Only now do the files get names of any kind: a run that is killed before leaves none.
-    voxels.finish();
-    head.finish();
-    // Whoever sees the new header finds the new voxels.
-    voxels.file.publish();
-    head.file.publish();
-    voxels.file.settle();
-    head.file.settle();
+/// A file that will not fit is known before anything is computed. What a compressed one will take is not known.
+void check_space(const std::string& path, std::int64_t bytes) {
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    struct statvfs disk {};
+    if (::statvfs(folder.c_str(), &disk) != 0) return;  // opening the file will tell
+    const double have = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
+    if (have >= static_cast<double>(bytes)) return;
+    fail_output(path, fmt::format("the file needs {:.4g} GB, but its disk has {:.4g} GB left; free some space, choose "
+                                  "another folder or a name that ends in .gz",
+                                  static_cast<double>(bytes) / 1e9, have / 1e9));
 }
 
 }  // namespace
@@ -164,20 +143,73 @@ void check_output_path(const std::string& path, bool overwrite) {
     check_target(name.with_part(NiftiPart::image, name.gz), overwrite);
 }
 
-void write_nifti(const std::string& path, const NiftiHeader& header, const Volume& volume,
-                 const NiftiWriteOptions& options) {
+struct NiftiWriter::State {
+    std::string path;
+    std::int64_t total = 0, done = 0;      // bytes of voxels
+    std::unique_ptr<OutputStream> voxels;  // and the header, in a single file
+    std::unique_ptr<OutputStream> head;    // of a pair
+};
+
+NiftiWriter::NiftiWriter(const std::string& path, const NiftiHeader& header, const NiftiWriteOptions& options)
+    : state_(std::make_unique<State>()) {
+    State& s = *state_;
     const NiftiName name = checked_name(path);
-    check_volume(path, header, volume);
     check_extensions(path, header);
     check_output_path(path, options.overwrite);
     NiftiHeader written = header;
-    if (written.format != NiftiFormat::nifti2)
+    if (written.format != NiftiFormat::nifti2) {
         written.format = fits_nifti1(header) ? NiftiFormat::nifti1 : NiftiFormat::nifti2;
-    if (name.part == NiftiPart::single) {
-        write_single(path, name.gz, written, volume, options);
-    } else {
-        write_pair(name, written, volume, options);
     }
+    s.path = path;
+    s.total = voxel_count(header.grid) * header.frames() * header.components *
+              static_cast<std::int64_t>(size_of(header.dtype));
+    if (!name.gz) check_space(path, s.total);
+    if (name.part == NiftiPart::single) {
+        s.voxels = std::make_unique<OutputStream>(path, name.gz, options);
+        s.voxels->write(encode_all_headers(written, false));
+        return;
+    }
+    s.voxels = std::make_unique<OutputStream>(name.with_part(NiftiPart::image, name.gz), name.gz, options);
+    s.head = std::make_unique<OutputStream>(name.with_part(NiftiPart::header, name.gz), name.gz, options);
+    s.head->write(encode_all_headers(written, true));
+}
+
+NiftiWriter::~NiftiWriter() = default;
+
+void NiftiWriter::write(std::span<const std::byte> bytes) {
+    state_->voxels->write(bytes);
+    state_->done += static_cast<std::int64_t>(bytes.size());
+}
+
+void NiftiWriter::commit() {
+    State& s = *state_;
+    if (s.done != s.total) {
+        fail_output(s.path, fmt::format("{} of {} bytes of voxels were written; a complete volume was expected", s.done,
+                                        s.total));
+    }
+    // Only when both are complete do the files get names of any kind: a run that is killed before leaves none.
+    s.voxels->finish();
+    if (s.head) s.head->finish();
+    // Whoever sees the new header finds the new voxels.
+    s.voxels->file.publish();
+    if (s.head) s.head->file.publish();
+    s.voxels->file.settle();
+    if (s.head) s.head->file.settle();
+}
+
+void write_nifti(const std::string& path, const NiftiHeader& header, const Volume& volume,
+                 const NiftiWriteOptions& options) {
+    checked_name(path);
+    check_volume(path, header, volume);
+    NiftiWriter writer(path, header, options);
+    const std::int64_t total = volume.size_bytes();
+    for (std::int64_t done = 0; done < total;) {
+        const std::int64_t step = std::min(kStepBytes, total - done);
+        writer.write({volume.data() + done, static_cast<std::size_t>(step)});
+        done += step;
+        if (options.progress) options.progress(static_cast<double>(done) / static_cast<double>(total));
+    }
+    writer.commit();
 }
 
 }  // namespace revoxel::io

@@ -50,13 +50,13 @@ void count_pairs(const T* a, const T* b, std::int64_t n, std::int64_t step, T ba
     }
 }
 
-/// Evidence from every `skip`-th slice of the first component of the first volume.
+/// Evidence from every `skip`-th slice from `first` on, of the first component of the first volume.
 template <typename T>
-LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std::int64_t skip) {
+LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std::int64_t first, std::int64_t skip) {
     LabelEvidence evidence;
     ValueCounts counts;
     const std::int64_t row = n[0] * components, slice = row * n[1];
-    for (std::int64_t k = skip / 2; k < n[2]; k += skip) {
+    for (std::int64_t k = first; k < n[2]; k += skip) {
         for (std::int64_t v = 0; v < slice; v += components) {
             const double value = static_cast<double>(voxels[k * slice + v]);
             if (value != std::rint(value) || !std::isfinite(value)) return evidence;
@@ -67,7 +67,7 @@ LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std:
     evidence.distinct = counts.distinct();
     const T background = static_cast<T>(counts.most_frequent());
     std::array<EqualPairs, 3> found;
-    for (std::int64_t k = skip / 2; k < n[2]; k += skip) {
+    for (std::int64_t k = first; k < n[2]; k += skip) {
         const T* here = voxels + k * slice;
         for (std::int64_t j = 0; j < n[1]; ++j) {
             count_pairs(here + j * row, here + j * row + components, row - components, components, background,
@@ -89,24 +89,52 @@ LabelEvidence evidence_of(const T* voxels, const Extent& n, int components, std:
     return evidence;
 }
 
+std::int64_t sample_skip(const Extent& n) {
+    const std::int64_t slices = std::max<std::int64_t>(1, kSampleVoxels / (n[0] * n[1]));
+    return std::max<std::int64_t>(1, n[2] / slices);
+}
+
 }  // namespace
+
+LabelSample::LabelSample(const io::NiftiHeader& header)
+    : header_(header), n_(header.grid.extent), skip_(sample_skip(n_)) {}
+
+void LabelSample::add(const std::byte* slice, std::int64_t k) {
+    const std::int64_t past = k - skip_ / 2;
+    if (past < 0 || past % skip_ > 1) return;
+    const std::int64_t bytes = n_[0] * n_[1] * header_.components * static_cast<std::int64_t>(size_of(header_.dtype));
+    bytes_.insert(bytes_.end(), slice, slice + bytes);
+    ++slices_;
+}
+
+LabelEvidence LabelSample::evidence() const {
+    if (slices_ == 0 || header_.slope() != std::rint(header_.slope()) ||
+        header_.intercept() != std::rint(header_.intercept())) {
+        return {};
+    }
+    return dispatch(header_.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        // Slices and their neighbours, one after the other.
+        return evidence_of(reinterpret_cast<const T*>(bytes_.data()), {n_[0], n_[1], slices_}, header_.components, 0,
+                           std::min<std::int64_t>(skip_, 2));
+    });
+}
 
 LabelEvidence label_evidence(const Volume& volume, double slope, double intercept) {
     // Whole stored numbers stand for whole numbers when both of these are whole.
     if (slope != std::rint(slope) || intercept != std::rint(intercept)) return {};
     const Extent n = volume.grid().extent;
-    const std::int64_t slices = std::max<std::int64_t>(1, kSampleVoxels / (n[0] * n[1]));
-    const std::int64_t skip = std::max<std::int64_t>(1, n[2] / slices);
+    const std::int64_t skip = sample_skip(n);
     return dispatch(volume.dtype(), [&](auto zero) {
         using T = decltype(zero);
         const std::int64_t frame = n[0] * n[1] * n[2] * volume.components();
         LabelEvidence sample;
         for (std::int64_t f = 0; f < volume.frames(); ++f) {
             const T* voxels = reinterpret_cast<const T*>(volume.data()) + f * frame;
-            sample = evidence_of(voxels, n, volume.components(), skip);
+            sample = evidence_of(voxels, n, volume.components(), skip / 2, skip);
             // A sample of one value says nothing: small structures may lie between its slices.
             if (sample.whole_numbers && sample.distinct < 2 && skip > 1) {
-                sample = evidence_of(voxels, n, volume.components(), 1);
+                sample = evidence_of(voxels, n, volume.components(), 0, 1);
             }
             if (!sample.whole_numbers || sample.distinct >= 2) break;
         }

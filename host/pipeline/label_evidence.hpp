@@ -1,6 +1,11 @@
 // Whether a volume is a label map, by its values.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "revoxel/nifti.hpp"
 #include "revoxel/volume.hpp"
 
 namespace revoxel::pipeline {
@@ -17,6 +22,21 @@ inline constexpr int kMostLabels = 1024;
 
 /// The values are slope * stored + intercept: an image of few levels that stand for 0.37 and 0.74 is no label map.
 LabelEvidence label_evidence(const Volume& volume, double slope = 1.0, double intercept = 0.0);
+
+/// The same from the slices of the first volume as they come by. Keeps the sampled ones and their neighbours.
+class LabelSample {
+public:
+    explicit LabelSample(const io::NiftiHeader& header);
+    /// Slice k in stored values; each slice once, in order.
+    void add(const std::byte* slice, std::int64_t k);
+    LabelEvidence evidence() const;
+
+private:
+    const io::NiftiHeader& header_;
+    Extent n_;
+    std::int64_t skip_, slices_ = 0;
+    std::vector<std::byte> bytes_;
+};
 
 /// True for what is most likely a label map: whole numbers, and either very few values, or regions of equal value.
 ///

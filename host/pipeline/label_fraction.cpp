@@ -27,6 +27,15 @@ std::optional<T> stored_label(double stored) {
 
 }  // namespace
 
+void indicate(const ScaledLabel& label, DType dtype, const void* first, std::int64_t count, std::uint8_t* out) {
+    dispatch(dtype, [&](auto zero) {
+        using T = decltype(zero);
+        const std::optional<T> wanted = stored_label<T>((label.value - label.intercept) / label.slope);
+        const T* values = static_cast<const T*>(first);
+        for (std::int64_t v = 0; v < count; ++v) out[v] = wanted && values[v] == *wanted ? 1 : 0;
+    });
+}
+
 Volume indicator(const ScaledVolume& labels, double label, int threads) {
     const Volume& volume = *labels.volume;
     if (!std::isfinite(label)) {
@@ -40,14 +49,10 @@ Volume indicator(const ScaledVolume& labels, double label, int threads) {
     const std::int64_t slices = volume.frames() * volume.grid().extent[2];
     const std::int64_t voxels = volume.grid().extent[0] * volume.grid().extent[1];  // of a slice
     ThreadPool pool(threads);
-    dispatch(volume.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        const std::optional<T> wanted = stored_label<T>((label - labels.intercept) / labels.slope);
-        pool.for_each(slices, [&](std::int64_t slice, int) {
-            const T* values = reinterpret_cast<const T*>(volume.data()) + slice * voxels;
-            auto* shares = reinterpret_cast<std::uint8_t*>(result.data()) + slice * voxels;
-            for (std::int64_t v = 0; v < voxels; ++v) shares[v] = wanted && values[v] == *wanted ? 1 : 0;
-        });
+    pool.for_each(slices, [&](std::int64_t slice, int) {
+        const std::int64_t bytes = voxels * static_cast<std::int64_t>(size_of(volume.dtype()));
+        indicate({label, labels.slope, labels.intercept}, volume.dtype(), volume.data() + slice * bytes, voxels,
+                 reinterpret_cast<std::uint8_t*>(result.data()) + slice * voxels);
     });
     return result;
 }

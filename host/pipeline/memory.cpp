@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 
+#include "executors/thread_pool.hpp"
 #include "executors/two_step.hpp"
 #include "pipeline/argmax.hpp"
 #include "revoxel/error.hpp"
@@ -54,15 +55,136 @@ double available_bytes() {
     return have;
 }
 
+/// Of the program itself, its buffers for files, and the executors' small scratch.
+std::int64_t overhead_bytes(const ResampleJob& job) {
+    constexpr std::int64_t kProgram = std::int64_t{16} << 20;
+    constexpr std::int64_t kThread = std::int64_t{6} << 20;
+    const std::int64_t threads = job.request.threads > 0 ? job.request.threads : available_threads();
+    return kProgram + threads * kThread;
+}
+
+std::int64_t slice_bytes(const io::NiftiHeader& header) {
+    return header.grid.extent[0] * header.grid.extent[1] * header.components *
+           static_cast<std::int64_t>(size_of(header.dtype));
+}
+
+/// Why a job needs whole volumes.
+std::string reason_for_whole(const ResampleJob& job, bool inspected) {
+    const ResampleRequest& request = job.request;
+    if (inspected) return "a comparison, a picture or a label report looks at both volumes";
+    if (request.label.argmax) return "--argmax reads all channels of a voxel together";
+    if (request.label.keep) return "--keep-labels looks for labels in the whole result";
+    if (request.fill_minimum) return "--fill min needs the smallest value before the first voxel is computed";
+    if (request.clip && *request.clip == Clip::global) return "--clip global needs the range of all values first";
+    return {};
+}
+
+/// Bytes for slabs of so many output slices.
+std::int64_t streamed_bytes(const ResampleJob& job, std::int64_t slab, std::int64_t& window) {
+    const Plan& plan = job.plan;
+    const std::int64_t slices = plan.output.extent[2];
+    window = widest_window(plan, slab);
+    // The middle slab stands for all.
+    const std::int64_t from = std::min(slices / 2 / slab * slab, slices - 1);
+    Box3 box{{0, 0, from}, plan.output.extent};
+    box.hi[2] = std::min(from + slab, slices);
+    const Plan part = plan.part(box);
+    std::int64_t work = 0;
+    if (needs_two_steps(part)) {
+        work = two_step_scratch_bytes(part);
+    } else if (part.stages.size() > 1 && std::holds_alternative<AffineGather>(part.stages.back())) {
+        const Extent& n = std::get<AffineGather>(part.stages.back()).extent;
+        work = n[0] * n[1] * n[2] * (plan.compute == ComputeType::f32 ? 4 : 8);
+    }
+    const std::int64_t in = job.request.label.fraction
+                                ? slice_bytes(job.input) + job.input.grid.extent[0] * job.input.grid.extent[1]
+                                : slice_bytes(job.input);
+    return overhead_bytes(job) + window * in + slab * slice_bytes(job.output) + work;
+}
+
+/// Input slices that are read again or held while the next slab is made, as a share of the window.
+double repeated_share(const ResampleJob& job, std::int64_t slab, std::int64_t window) {
+    const double fresh = static_cast<double>(job.plan.input.extent[2]) * static_cast<double>(slab) /
+                         static_cast<double>(job.plan.output.extent[2]);
+    return window > 0 ? std::max(0.0, 1.0 - fresh / static_cast<double>(window)) : 0.0;
+}
+
 }  // namespace
 
-std::string memory_shortage(const ResampleJob& job) {
-    const double have = available_bytes();
-    const double need = static_cast<double>(volume_bytes(job.input)) + static_cast<double>(volume_bytes(job.output)) +
-                        workspace_bytes(job);
+MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
+    MemoryPlan memory;
+    memory.whole = reason_for_whole(job, inspected);
+    const std::int64_t whole = overhead_bytes(job) + volume_bytes(job.input) + volume_bytes(job.output) +
+                               static_cast<std::int64_t>(std::min(workspace_bytes(job), 1e18));
+    if (!memory.whole.empty()) {
+        memory.bytes = whole;
+        return memory;
+    }
+    // A slab of this size keeps threads and codec busy; thinner ones only where memory is short, thicker ones where too
+    // much would be filtered twice.
+    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20;
+    constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+    const std::int64_t slices = std::max<std::int64_t>(1, job.plan.output.extent[2]);
+    const std::int64_t limit = job.request.memory > 0 ? job.request.memory : kMostBytes;
+    const auto bytes_of = [&](std::int64_t slab, std::int64_t& window) { return streamed_bytes(job, slab, window); };
+    std::int64_t slab =
+        std::clamp<std::int64_t>(kSlabBytes / std::max<std::int64_t>(1, slice_bytes(job.output)), 1, slices);
+    memory.bytes = bytes_of(slab, memory.window);
+    while (slab > 1 && memory.bytes > limit) {
+        slab = (slab + 1) / 2;
+        memory.bytes = bytes_of(slab, memory.window);
+    }
+    while (!job.plan.separable && slab < slices && repeated_share(job, slab, memory.window) > 0.4) {
+        std::int64_t window = 0;
+        const std::int64_t thicker = std::min(2 * slab, slices), bytes = bytes_of(thicker, window);
+        if (bytes > limit) break;
+        slab = thicker;
+        memory.window = window;
+        memory.bytes = bytes;
+    }
+    memory.slab = slab;
+    return memory;
+}
+
+std::int64_t widest_window(const Plan& plan, std::int64_t slab) {
+    std::int64_t widest = 0;
+    for (const Box3& need : slab_inputs(plan, slab)) widest = std::max(widest, need.hi[2] - need.lo[2]);
+    return widest;
+}
+
+std::vector<Box3> slab_inputs(const Plan& plan, std::int64_t slab) {
+    std::vector<Box3> needs;
+    for (std::int64_t k = 0; k < plan.output.extent[2]; k += slab) {
+        Box3 box{{0, 0, k}, plan.output.extent};
+        box.hi[2] = std::min(k + slab, plan.output.extent[2]);
+        needs.push_back(plan.input_box(box));
+    }
+    // What a later slab still needs is kept.
+    std::int64_t kept = plan.input.extent[2];
+    for (auto need = needs.rbegin(); need != needs.rend(); ++need) {
+        if (!need->empty()) kept = std::min(kept, need->lo[2]);
+        need->lo[2] = kept;
+    }
+    std::int64_t reached = 0;
+    for (Box3& need : needs) {
+        reached = std::max(reached, need.hi[2]);
+        need.hi[2] = std::max(reached, need.lo[2]);
+    }
+    return needs;
+}
+
+std::string memory_shortage(const ResampleJob& job, const MemoryPlan& memory) {
+    const double have = available_bytes(), need = static_cast<double>(memory.bytes);
+    const double asked = static_cast<double>(job.request.memory);
+    if (job.request.memory > 0 && need > asked) {
+        return fmt::format(
+            "this needs about {:.4g} MB of memory, --memory allows {:.4g} MB; {}", need / 1e6, asked / 1e6,
+            memory.whole.empty() ? "that is with the thinnest slabs; allow more, or ask for a coarser grid"
+                                 : memory.whole + ": allow more, or leave it out");
+    }
     if (need <= have) return {};
-    return fmt::format("this needs {:.4g} GB of memory, there are {:.4g} GB; ask for a coarser grid", need / 1e9,
-                       have / 1e9);
+    return fmt::format("this needs {:.4g} GB of memory, there are {:.4g} GB; ask for a coarser grid{}", need / 1e9,
+                       have / 1e9, memory.whole.empty() ? "" : " (" + memory.whole + ")");
 }
 
 }  // namespace revoxel::pipeline

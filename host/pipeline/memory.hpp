@@ -1,8 +1,9 @@
-// How much memory a job takes.
+// How a job goes through memory: whole, or a slab of output slices after the other.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "revoxel/resample.hpp"
 
@@ -11,8 +12,25 @@ namespace revoxel::pipeline {
 /// Bytes of all voxels that a header describes. Throws Error(input) beyond int64.
 std::int64_t volume_bytes(const io::NiftiHeader& header);
 
-/// One line when input, output and workspace together exceed the machine's memory and swap, or the container's limit;
-/// else empty. Asking the allocator would not tell: Linux promises more than it has and ends the process later.
-std::string memory_shortage(const ResampleJob& job);
+struct MemoryPlan {
+    std::string whole;        ///< why input and output must be in memory as a whole; empty: they need not
+    std::int64_t slab = 0;    ///< output slices of a slab; streamed only
+    std::int64_t window = 0;  ///< the most input slices that a slab reads, with those that later ones still need
+    std::int64_t bytes = 0;   ///< what the run takes, about
+};
+
+/// `inspected`: both volumes are wanted at the end (ResampleObserver::inspect). Slabs are as thick as
+/// ResampleRequest::memory allows, or without it as thick as pays.
+MemoryPlan plan_memory(const ResampleJob& job, bool inspected);
+
+/// For each slab the input box that it reads, its slices widened by what must be kept for later slabs (flips) and what
+/// earlier ones have read: both ends only grow, so that the input goes by once.
+std::vector<Box3> slab_inputs(const Plan& plan, std::int64_t slab);
+std::int64_t widest_window(const Plan& plan, std::int64_t slab);
+
+/// One line when the job takes more than ResampleRequest::memory, or than the machine's memory and swap or the
+/// container's limit; else empty. Asking the allocator would not tell: Linux promises more than it has and ends the
+/// process later.
+std::string memory_shortage(const ResampleJob& job, const MemoryPlan& memory);
 
 }  // namespace revoxel::pipeline

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -17,7 +16,9 @@
 #include "pipeline/label_fraction.hpp"
 #include "pipeline/memory.hpp"
 #include "pipeline/rows.hpp"
+#include "pipeline/stopwatch.hpp"
 #include "pipeline/stored_fill.hpp"
+#include "pipeline/streaming.hpp"
 #include "pipeline/warnings.hpp"
 #include "revoxel/error.hpp"
 
@@ -25,18 +26,6 @@ namespace revoxel {
 namespace {
 
 using namespace pipeline;
-
-class Stopwatch {
-public:
-    /// Seconds since the last lap.
-    double lap() {
-        const auto now = std::chrono::steady_clock::now();
-        return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
-    }
-
-private:
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 std::function<void(double)> progress_of(const ResampleObserver& observer, Phase phase) {
     if (!observer.progress) return {};
@@ -54,38 +43,6 @@ std::int64_t output_bytes(const std::string& path) {
     if (!name || name->part == io::NiftiPart::single) return bytes;
     const auto other = name->part == io::NiftiPart::header ? io::NiftiPart::image : io::NiftiPart::header;
     return bytes + file_bytes(name->with_part(other, name->gz));
-}
-
-/// The file may have changed since it was planned for.
-void check_unchanged(const ResampleJob& job, const io::NiftiHeader& read) {
-    if (read.grid == job.input.grid && read.dtype == job.input.dtype && read.components == job.input.components &&
-        read.frames() == job.input.frames() && read.slope() == job.input.slope() &&
-        read.intercept() == job.input.intercept()) {
-        return;
-    }
-    throw Error(ErrorCode::input, job.request.input + ": the file changed between planning and reading; try again");
-}
-
-void replace_nan(Volume& volume, double stored) {
-    dispatch(volume.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        if constexpr (!std::numeric_limits<T>::is_integer) {
-            T* values = reinterpret_cast<T*>(volume.data());
-            const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
-            std::replace_if(
-                values, values + count, [](T v) { return v != v; }, static_cast<T>(stored));
-        }
-    });
-}
-
-/// A label that does not fit the output's type would become another one.
-void check_labels_fit(const ResampleJob& job, const ValueRange& stored) {
-    const DType out = job.output.dtype;
-    if (!job.request.label.labels || out == job.input.dtype) return;
-    if (!(stored.min < lowest_value(out)) && !(stored.max > highest_value(out))) return;
-    throw Error(ErrorCode::usage, fmt::format("{}: labels {:g} to {:g} do not fit {} and would become others; choose a "
-                                              "wider dtype",
-                                              job.request.input, stored.min, stored.max, name_of(out)));
 }
 
 /// The plan to run: the fill by the minimum is known only now.
@@ -180,10 +137,16 @@ void run_all(const Plan& plan, const ResampleJob& job, const ResampleObserver& o
 
 ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& observer) {
     if (job.request.output.empty()) throw Error(ErrorCode::usage, "no output file was named; give a path to write to");
-    if (const std::string shortage = memory_shortage(job); !shortage.empty()) {
+    const MemoryPlan memory = plan_memory(job, static_cast<bool>(observer.inspect));
+    if (const std::string shortage = memory_shortage(job, memory); !shortage.empty()) {
         throw Error(ErrorCode::unavailable, shortage);
     }
     ResampleResult result;
+    if (memory.whole.empty()) {
+        run_streamed(job, memory, observer, result);
+        result.output_file_bytes = output_bytes(job.request.output);
+        return result;
+    }
     Stopwatch watch;
     io::NiftiReadOptions read;
     read.prefer_qform = job.request.prefer_qform;
@@ -193,12 +156,14 @@ ResampleResult run_resample(const ResampleJob& job, const ResampleObserver& obse
     result.read_s = watch.lap();
 
     if (job.request.nan_fill) {
-        replace_nan(image.volume, (*job.request.nan_fill - image.header.intercept()) / image.header.slope());
+        const std::int64_t scalar = static_cast<std::int64_t>(size_of(image.volume.dtype()));
+        replace_nan(image.volume.dtype(), image.volume.data(), image.volume.size_bytes() / scalar,
+                    (*job.request.nan_fill - image.header.intercept()) / image.header.slope());
     }
-    const ValueRange stored = stored_range(image.volume, job.request.threads);
-    check_labels_fit(job, stored);
-    result.input_range = scaled_range(stored, image.header.slope(), image.header.intercept());
-    result.warnings = value_warnings(job, image.volume, stored);
+    const InputFacts facts = facts_of(job, image.volume);
+    check_labels_fit(job, facts.stored);
+    result.input_range = scaled_range(facts.stored, image.header.slope(), image.header.intercept());
+    result.warnings = value_warnings(job, facts);
     if (job.request.fill_minimum && std::isnan(result.input_range.min)) {
         result.warnings.push_back("the input has no finite value to take the fill from; 0 is used");
     }

@@ -52,16 +52,13 @@ Extremes<T> extremes_of(const T* values, std::int64_t count) {
 
 }  // namespace
 
-ValueRange stored_range(const Volume& volume, int threads) {
-    return dispatch(volume.dtype(), [&](auto zero) -> ValueRange {
+ValueRange stored_range(DType dtype, const void* first, std::int64_t count, ThreadPool& pool) {
+    return dispatch(dtype, [&](auto zero) -> ValueRange {
         using T = decltype(zero);
-        const T* values = reinterpret_cast<const T*>(volume.data());
-        const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
+        const T* values = static_cast<const T*>(first);
         constexpr std::int64_t kWorthAThread = 1 << 20;
-        const std::int64_t cores = threads > 0 ? threads : available_threads();
-        const std::int64_t parts = std::clamp<std::int64_t>(count / kWorthAThread, 1, cores);
+        const std::int64_t parts = std::clamp<std::int64_t>(count / kWorthAThread, 1, pool.size());
         std::vector<Extremes<T>> found(static_cast<std::size_t>(parts));
-        ThreadPool pool(static_cast<int>(parts));
         pool.for_each(parts, [&](std::int64_t part, int) {
             const std::int64_t lo = count * part / parts, hi = count * (part + 1) / parts;
             found[static_cast<std::size_t>(part)] = extremes_of(values + lo, hi - lo);
@@ -76,6 +73,29 @@ ValueRange stored_range(const Volume& volume, int threads) {
         const double nan = std::numeric_limits<double>::quiet_NaN();
         if (!all.any) return {nan, nan};
         return {static_cast<double>(all.low), static_cast<double>(all.high)};
+    });
+}
+
+ValueRange stored_range(const Volume& volume, int threads) {
+    ThreadPool pool(threads);
+    return stored_range(volume.dtype(), volume.data(),
+                        volume.size_bytes() / static_cast<std::int64_t>(size_of(volume.dtype())), pool);
+}
+
+ValueRange united(const ValueRange& a, const ValueRange& b) {
+    if (std::isnan(a.min)) return b;
+    if (std::isnan(b.min)) return a;
+    return {std::min(a.min, b.min), std::max(a.max, b.max)};
+}
+
+void replace_nan(DType dtype, void* first, std::int64_t count, double stored) {
+    dispatch(dtype, [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (!std::numeric_limits<T>::is_integer) {
+            T* values = static_cast<T*>(first);
+            std::replace_if(
+                values, values + count, [](T v) { return v != v; }, static_cast<T>(stored));
+        }
     });
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "executors/thread_pool.hpp"
 #include "pipeline/field_of_view.hpp"
 #include "revoxel/resample.hpp"
 #include "revoxel/volume.hpp"
@@ -44,6 +45,12 @@ void visit_rows(const Volume& volume, const CommonField& field, Visit&& visit) {
 /// Range of the finite stored values of all frames and components; NaN where there is none. Uses up to `threads`
 /// threads (0: one per core).
 ValueRange stored_range(const Volume& volume, int threads = 0);
+
+ValueRange stored_range(DType dtype, const void* first, std::int64_t count, ThreadPool& pool);
+ValueRange united(const ValueRange& a, const ValueRange& b);
+
+/// NaN becomes `stored`.
+void replace_nan(DType dtype, void* first, std::int64_t count, double stored);
 
 /// The same after scaling.
 ValueRange scaled_range(const ScaledVolume& values, int threads = 0);

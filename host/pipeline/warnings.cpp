@@ -95,15 +95,6 @@ void warn_of_fill(const ResampleJob& job, std::vector<std::string>& warnings) {
                                    fill.actual));
 }
 
-bool all_finite(const Volume& volume) {
-    return dispatch(volume.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        const T* values = reinterpret_cast<const T*>(volume.data());
-        const std::int64_t count = volume.size_bytes() / static_cast<std::int64_t>(sizeof(T));
-        return std::all_of(values, values + count, [](T v) { return std::isfinite(static_cast<double>(v)); });
-    });
-}
-
 /// The fill of 0 is water on a CT.
 void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std::vector<std::string>& warnings) {
     if (job.request.fill || job.request.fill_minimum || job.request.label.labels) return;
@@ -116,19 +107,19 @@ void warn_of_fill_in_range(const ResampleJob& job, const ValueRange& stored, std
         range.min));
 }
 
-void warn_of_narrowing(const ResampleJob& job, const Volume& input, const ValueRange& stored,
-                       std::vector<std::string>& warnings) {
+void warn_of_narrowing(const ResampleJob& job, const InputFacts& facts, std::vector<std::string>& warnings) {
     const DType in = job.input.dtype, out = job.output.dtype;
     const LabelRequest& label = job.request.label;
     const bool other_values = label.argmax || label.fraction || job.request.mask_threshold;
     if (in == out || !is_integer(out) || other_values) return;
-    if (!is_integer(in) && !all_finite(input)) {
+    if (!is_integer(in) && !facts.finite) {
         warnings.push_back(
             fmt::format("the input has NaN or infinite values, which {} cannot hold: NaN becomes 0, "
                         "infinity the type's largest or smallest value",
                         name_of(out)));
     }
-    const ValueRange range = scaled_range(stored, job.plan.options.output_slope, job.plan.options.output_intercept);
+    const ValueRange range =
+        scaled_range(facts.stored, job.plan.options.output_slope, job.plan.options.output_intercept);
     if (range.min < lowest_value(out) - 0.5 || range.max > highest_value(out) + 0.5) {
         warnings.push_back(fmt::format("values {:g} to {:g} do not fit {} ({:g} to {:g}) and are clipped to it",
                                        range.min, range.max, name_of(out), lowest_value(out), highest_value(out)));
@@ -138,17 +129,6 @@ void warn_of_narrowing(const ResampleJob& job, const Volume& input, const ValueR
                         "their fractions",
                         range.min, range.max, name_of(out)));
     }
-}
-
-bool all_whole_numbers(const Volume& volume) {
-    bool whole = true;
-    visit_rows(volume, CommonField(volume.grid()), [&](const auto* values, std::int64_t count) {
-        for (std::int64_t v = 0; whole && v < count; ++v) {
-            const double value = static_cast<double>(values[v]);
-            whole = value == std::rint(value);
-        }
-    });
-    return whole;
 }
 
 }  // namespace
@@ -164,26 +144,57 @@ std::vector<std::string> plan_warnings(const ResampleJob& job) {
     return warnings;
 }
 
-std::vector<std::string> value_warnings(const ResampleJob& job, const Volume& input, const ValueRange& input_range) {
-    std::vector<std::string> warnings;
-    if (interpolates(job) && !job.request.label.labels && job.input.intent_code != kIntentLabel &&
-        input.components() == 1) {
-        const LabelEvidence evidence = label_evidence(input, job.input.slope(), job.input.intercept());
-        if (looks_like_labels(evidence)) {
-            warnings.push_back(label_warning(
-                fmt::format("the input looks like a label map ({} different whole numbers)", evidence.distinct)));
+void look_for_fractions(DType dtype, const void* first, std::int64_t count, InputFacts& facts) {
+    if (!facts.finite && !facts.whole) return;
+    dispatch(dtype, [&](auto zero) {
+        using T = decltype(zero);
+        const T* values = static_cast<const T*>(first);
+        bool finite = true, whole = true;
+        for (std::int64_t v = 0; v < count; ++v) {
+            const double value = static_cast<double>(values[v]);
+            finite = finite & (value - value == 0.0);
+            whole = whole & (value == std::rint(value));
         }
+        facts.finite = facts.finite && finite;
+        facts.whole = facts.whole && whole;
+    });
+}
+
+InputFacts facts_of(const ResampleJob& job, const Volume& input) {
+    InputFacts facts;
+    facts.stored = stored_range(input, job.request.threads);
+    const FactsWanted wanted = facts_wanted(job);
+    if (wanted.evidence) facts.evidence = label_evidence(input, job.input.slope(), job.input.intercept());
+    const std::int64_t scalars = input.size_bytes() / static_cast<std::int64_t>(size_of(input.dtype()));
+    if (wanted.values) look_for_fractions(input.dtype(), input.data(), scalars, facts);
+    return facts;
+}
+
+FactsWanted facts_wanted(const ResampleJob& job) {
+    FactsWanted wanted;
+    wanted.evidence = interpolates(job) && !job.request.label.labels && job.input.intent_code != kIntentLabel &&
+                      job.input.components == 1;
+    wanted.values = !is_integer(job.input.dtype) && (job.request.label.labels || is_integer(job.output.dtype));
+    return wanted;
+}
+
+std::vector<std::string> value_warnings(const ResampleJob& job, const InputFacts& facts) {
+    std::vector<std::string> warnings;
+    if (facts_wanted(job).evidence && looks_like_labels(facts.evidence)) {
+        warnings.push_back(label_warning(
+            fmt::format("the input looks like a label map ({} different whole numbers)", facts.evidence.distinct)));
     }
-    if (job.request.label.labels && !is_integer(input.dtype()) && !all_whole_numbers(input)) {
+    if (job.request.label.labels && !is_integer(job.input.dtype) && !facts.whole) {
         warnings.push_back("--labels on values that are not whole numbers: this does not look like a label map");
     }
-    const bool wide = input.dtype() == DType::int64 || input.dtype() == DType::uint64;
-    if (wide && interpolates(job) && std::max(std::fabs(input_range.min), input_range.max) > kLargestExact) {
+    const bool wide = job.input.dtype == DType::int64 || job.input.dtype == DType::uint64;
+    const double largest = std::max(std::fabs(facts.stored.min), facts.stored.max);
+    if (wide && interpolates(job) && largest > kLargestExact) {
         warnings.push_back(fmt::format("{} values up to {:g} are beyond 2^53 and are interpolated with 53 bits",
-                                       name_of(input.dtype()), std::max(std::fabs(input_range.min), input_range.max)));
+                                       name_of(job.input.dtype), largest));
     }
-    warn_of_narrowing(job, input, input_range, warnings);
-    warn_of_fill_in_range(job, input_range, warnings);
+    warn_of_narrowing(job, facts, warnings);
+    warn_of_fill_in_range(job, facts.stored, warnings);
     return warnings;
 }
 

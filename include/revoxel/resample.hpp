@@ -70,6 +70,7 @@ struct ResampleRequest {
     bool prefer_qform = false;
     Backend backend = Backend::automatic;
     int threads = 0;
+    std::int64_t memory = 0;  ///< bytes that the run may take; 0: as it needs, streamed where that is possible
     bool overwrite = false;
     int compression = io::kFastCompression;  ///< effort for .gz, 0 (stored) to 9 (smallest)
 };
@@ -107,7 +108,8 @@ struct ResampleObserver {
     /// Called now and then, one call at a time, with the share of the phase that is done, 0 to 1.
     std::function<void(Phase, double)> progress;
     /// Called once between resampling and writing, with stored values and their headers. May throw: the run then ends
-    /// with that exception and nothing is written.
+    /// with that exception and nothing is written. Where it is set both volumes are held in memory; where it is not,
+    /// most jobs are streamed in slabs.
     std::function<void(const io::NiftiImage& input, const io::NiftiHeader& output_header, const Volume& output)>
         inspect;
 };
@@ -126,7 +128,8 @@ struct KeptLabel {
 };
 
 struct ResampleResult {
-    double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds
+    double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds; streamed: waiting for files
+    std::int64_t slab = 0;  ///< output slices of a slab; 0: not streamed
     double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
