@@ -22,15 +22,24 @@ bool before(T a, T b) {
     return a < b || (a == a && b != b);
 }
 
-/// Taps of an axis between two offsets.
-struct TapRange {
-    std::int64_t lo, hi;
-};
-
 }  // namespace
 
+template <typename T>
+LabelVote::Scratch::Vote LabelVote::vote_for(T value, std::int64_t votes) {
+    Scratch::Vote vote{0, votes};
+    std::memcpy(&vote.bits, &value, sizeof value);
+    return vote;
+}
+
+template <typename T>
+T LabelVote::value_of(const Scratch::Vote& vote) {
+    T value;
+    std::memcpy(&value, &vote.bits, sizeof value);
+    return value;
+}
+
 /// Counts the votes of one voxel. A handful of values is the rule, so they stand in a short list; beyond it the votes
-/// are kept one by one and sorted.
+/// are kept one by one, and sorted and merged where they become many.
 template <typename T>
 class LabelVote::Count {
 public:
@@ -46,9 +55,8 @@ public:
             values_[size_] = value;
             votes_[size_++] = votes;
         } else {
-            Scratch::Vote vote{0, votes};
-            std::memcpy(&vote.bits, &value, sizeof value);
-            rest_.push_back(vote);
+            if (rest_.size() == rest_.capacity()) merge();
+            rest_.push_back(vote_for(value, votes));
         }
     }
 
@@ -62,15 +70,8 @@ public:
             most = votes;
         };
         for (std::size_t e = 0; e < size_; ++e) consider(values_[e], votes_[e]);
-        // No value of the short list stands here.
-        std::sort(rest_.begin(), rest_.end(), [](const auto& a, const auto& b) { return before(of(a), of(b)); });
-        for (std::size_t at = 0; at < rest_.size();) {
-            std::int64_t votes = 0;
-            std::size_t end = at;
-            for (; end < rest_.size() && same(of(rest_[end]), of(rest_[at])); ++end) votes += rest_[end].votes;
-            consider(of(rest_[at]), votes);
-            at = end;
-        }
+        merge();  // no value of the short list stands here
+        for (const Scratch::Vote& vote : rest_) consider(value_of<T>(vote), vote.votes);
         size_ = 0;
         rest_.clear();
         return best;
@@ -78,10 +79,20 @@ public:
 
 private:
     static constexpr std::size_t kShort = 32;
-    static T of(const Scratch::Vote& vote) {
-        T value;
-        std::memcpy(&value, &vote.bits, sizeof value);
-        return value;
+
+    /// One vote for each value of the rest.
+    void merge() {
+        std::sort(rest_.begin(), rest_.end(),
+                  [](const auto& a, const auto& b) { return before(value_of<T>(a), value_of<T>(b)); });
+        std::size_t end = 0;
+        for (const Scratch::Vote& vote : rest_) {
+            if (end > 0 && same(value_of<T>(rest_[end - 1]), value_of<T>(vote))) {
+                rest_[end - 1].votes += vote.votes;
+            } else {
+                rest_[end++] = vote;
+            }
+        }
+        rest_.resize(end);
     }
 
     std::size_t size_ = 0;
@@ -112,11 +123,15 @@ LabelVote::LabelVote(const Plan& plan, int threads) : plan_(plan), scratch_(stat
         }
     }
     for (Scratch& s : scratch_) {
-        s.rest.reserve(most[0] * most[1] * most[2]);
+        s.rest.reserve(std::min(most[0] * most[1] * most[2], kRest));
         s.rows.reserve(most[1] * most[2]);
         const auto row = static_cast<std::size_t>(plan_.input.extent[plan_.input_axis[0]]);
         s.mixed.resize(row);
         s.borders.resize(row);
+        if (most[1] * most[2] > kFewRows && !gather_) {
+            s.columns.resize(row * kColumn);
+            s.column_sizes.resize(row);
+        }
         for (std::size_t a = 0; a < 3; ++a) {
             s.index[a].reserve(most[a]);
             s.weight[a].reserve(most[a]);
@@ -143,13 +158,15 @@ LabelVote::Taps LabelVote::taps_of(const TapTable* table, std::int64_t n_out) {
     return taps;
 }
 
+LabelVote::TapRange LabelVote::range(int axis, std::int64_t o) const {
+    const std::vector<std::int64_t>& begin = taps_[axis].begin;
+    return {begin[static_cast<std::size_t>(o)], begin[static_cast<std::size_t>(o) + 1]};
+}
+
 template <typename From, typename To>
 void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                               Scratch& scratch) const {
-    const auto range = [](const Taps& taps, std::int64_t o) {
-        return TapRange{taps.begin[static_cast<std::size_t>(o)], taps.begin[static_cast<std::size_t>(o) + 1]};
-    };
-    const TapRange ys = range(taps_[1], j), zs = range(taps_[2], k);
+    const TapRange ys = range(1, j), zs = range(2, k);
     scratch.rows.clear();
     for (std::int64_t z = zs.lo; z < zs.hi; ++z) {
         for (std::int64_t y = ys.lo; y < ys.hi; ++y) {
@@ -160,29 +177,74 @@ void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& ou
     }
     const std::int64_t stride = input.stride[0];
     const std::int64_t* index = taps_[0].index.data();
-    const auto value_of = [&](const Scratch::Row& row, std::int64_t x) {
-        return static_cast<const From*>(row.values)[index[x] * stride];
-    };
     count_borders<From>(input.extent[0], stride, scratch);
+    // Of few rows the sums cost more than they save.
+    const bool tall = scratch.rows.size() > kFewRows;
+    bool filled = false;
     Count<From> count(scratch.rest);
     for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
-        const TapRange xs = range(taps_[0], i);
-        From value = value_of(scratch.rows[0], xs.lo);
+        const TapRange xs = range(0, i);
         const std::int64_t first = index[xs.lo], last = index[xs.hi - 1];
+        From label = static_cast<const From*>(scratch.rows[0].values)[first * stride];
         // Taps that wrap around count as many.
         const bool uniform =
             last - first == xs.hi - 1 - xs.lo &&
             scratch.borders[static_cast<std::size_t>(first)] == scratch.borders[static_cast<std::size_t>(last)] &&
             scratch.mixed[static_cast<std::size_t>(first)] == 0;
         if (!uniform) {
-            for (const Scratch::Row& row : scratch.rows) {
-                for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
-                    count.add(value_of(row, x), row.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
-                }
-            }
-            value = count.winner();
+            if (tall && !filled) fill_columns<From>(input.extent[0], stride, scratch);
+            filled = true;
+            if (!tall || !add_columns(xs, scratch, count)) add_rows(xs, stride, scratch, count);
+            label = count.winner();
         }
-        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(value);
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(math::label_of_value(label));
+    }
+}
+
+template <typename From>
+void LabelVote::add_rows(const TapRange& xs, std::int64_t stride, const Scratch& scratch, Count<From>& count) const {
+    const std::int64_t* index = taps_[0].index.data();
+    const std::int64_t* weight = taps_[0].weight.data();
+    for (const Scratch::Row& row : scratch.rows) {
+        const From* values = static_cast<const From*>(row.values);
+        for (std::int64_t x = xs.lo; x < xs.hi; ++x) count.add(values[index[x] * stride], row.votes * weight[x]);
+    }
+}
+
+template <typename From>
+bool LabelVote::add_columns(const TapRange& xs, const Scratch& scratch, Count<From>& count) const {
+    const std::int64_t* index = taps_[0].index.data();
+    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+        if (scratch.column_sizes[static_cast<std::size_t>(index[x])] > kColumn) return false;
+    }
+    for (std::int64_t x = xs.lo; x < xs.hi; ++x) {
+        const auto column = static_cast<std::size_t>(index[x]);
+        for (int e = 0; e < scratch.column_sizes[column]; ++e) {
+            const Scratch::Vote& vote = scratch.columns[column * kColumn + static_cast<std::size_t>(e)];
+            count.add(value_of<From>(vote), vote.votes * taps_[0].weight[static_cast<std::size_t>(x)]);
+        }
+    }
+    return true;
+}
+
+template <typename From>
+void LabelVote::fill_columns(std::int64_t n, std::int64_t stride, Scratch& scratch) const {
+    std::fill(scratch.column_sizes.begin(), scratch.column_sizes.end(), 0);
+    for (const Scratch::Row& row : scratch.rows) {
+        const From* values = static_cast<const From*>(row.values);
+        for (std::int64_t x = 0; x < n; ++x) {
+            const From value = values[x * stride];
+            Scratch::Vote* column = &scratch.columns[static_cast<std::size_t>(x * kColumn)];
+            int& size = scratch.column_sizes[static_cast<std::size_t>(x)];
+            int at = 0;
+            while (at < size && at < kColumn && !same(value_of<From>(column[at]), value)) ++at;
+            if (at == kColumn) {
+                size = kColumn + 1;
+                continue;
+            }
+            if (at == size) column[size++] = vote_for(value, 0);
+            column[at].votes += row.votes;
+        }
     }
 }
 
@@ -243,7 +305,7 @@ void LabelVote::gather_row(const ConstVolumeView& input, const VolumeView& outpu
                 }
             }
         }
-        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(count.winner());
+        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(math::label_of_value(count.winner()));
     }
 }
 
@@ -276,7 +338,7 @@ void LabelVote::run(const ConstVolumeView& original, const VolumeView& output, T
 std::int64_t LabelVote::workspace_bytes() const noexcept {
     std::size_t numbers = 0;
     for (const Taps& taps : taps_) numbers += taps.begin.size() + taps.index.size() + taps.weight.size();
-    for (const Scratch& s : scratch_) numbers += 2 * (s.rest.capacity() + s.rows.capacity());
+    for (const Scratch& s : scratch_) numbers += 2 * (s.rest.capacity() + s.rows.capacity() + s.columns.size());
     return static_cast<std::int64_t>(numbers * sizeof(std::int64_t));
 }
 

@@ -29,7 +29,14 @@ private:
         std::vector<std::int64_t> index, weight;
     };
 
-    /// Of one thread, large enough for every voxel.
+    /// Taps of an axis between two offsets.
+    struct TapRange {
+        std::int64_t lo, hi;
+    };
+    TapRange range(int axis, std::int64_t o) const;
+
+    /// Of one thread, large enough for every voxel of a label map: more than kRest values around one voxel make it
+    /// grow.
     struct Scratch {
         struct Vote {
             std::int64_t bits;  ///< of the value
@@ -43,11 +50,20 @@ private:
         std::vector<Row> rows;              ///< input rows that take part in an output row
         std::vector<std::uint8_t> mixed;    ///< at each voxel of an input row: whether those rows differ
         std::vector<std::int32_t> borders;  ///< up to each of them: how often they differ or their value changes
+        std::vector<Vote> columns;          ///< kColumn for each of them: the values above each other, and their votes
+        std::vector<int> column_sizes;      ///< how many of those; above kColumn: too many
         std::vector<std::int64_t> index[3], weight[3];
     };
     template <typename T>
     class Count;
+    static constexpr int kColumn = 32;
+    static constexpr std::size_t kFewRows = 8;
+    static constexpr std::size_t kRest = 4096;
 
+    template <typename T>
+    static Scratch::Vote vote_for(T value, std::int64_t votes);
+    template <typename T>
+    static T value_of(const Scratch::Vote& vote);
     /// No table: the identity.
     static Taps taps_of(const TapTable* table, std::int64_t n_out);
     template <typename From, typename To>
@@ -55,6 +71,15 @@ private:
                        Scratch& scratch) const;
     template <typename From>
     void count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
+    /// The y and z sums of an output row.
+    template <typename From>
+    void fill_columns(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
+    /// The votes of some x taps, voxel by voxel.
+    template <typename From>
+    void add_rows(const TapRange& xs, std::int64_t stride, const Scratch& scratch, Count<From>& count) const;
+    /// The same votes from the columns. False, and no vote, where one of them holds too many values.
+    template <typename From>
+    bool add_columns(const TapRange& xs, const Scratch& scratch, Count<From>& count) const;
     template <typename From, typename To>
     void gather_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                     Scratch& scratch) const;

@@ -20,13 +20,16 @@ std::int64_t scratch_bytes_of(const Plan& part, int values) {
     return count * (part.compute == ComputeType::f32 ? 4 : 8);
 }
 
+std::array<bool, 3> cuttable_axes(const Plan& plan) {
+    return {prefiltered_gather(plan) != nullptr, true, true};
+}
+
 std::vector<Box3> parts_of(const Plan& plan, int values, std::int64_t bytes) {
     std::vector<Box3> parts;
-    const std::array<bool, 3> may_cut{prefiltered_gather(plan) != nullptr, true, true};
     const auto judge = [&](const Box3& box) {
         return scratch_bytes_of(plan.cropped(box), values) <= bytes ? Cut::keep : Cut::halves;
     };
-    add_parts({{0, 0, 0}, plan.output.extent}, may_cut, judge, parts);
+    add_parts({{0, 0, 0}, plan.output.extent}, cuttable_axes(plan), judge, parts);
     return parts;
 }
 

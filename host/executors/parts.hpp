@@ -36,9 +36,12 @@ void add_parts(const Box3& box, const std::array<bool, 3>& may_cut, const Judge&
     add_parts(high, may_cut, judge, parts);
 }
 
+/// The axes across which an output may be cut into parts. Passes read whole rows of the input, so rows stay whole
+/// unless a gather reads what the passes make.
+std::array<bool, 3> cuttable_axes(const Plan& plan);
+
 /// Parts of the output that together are all of it. Each needs at most `bytes` for `values` computed values of each
-/// voxel and for the array that a gather reads, where passes make one; a part that cannot be cut may need more. Passes
-/// read whole rows of the input, so rows stay whole unless a gather reads what the passes make.
+/// voxel and for the array that a gather reads, where passes make one; a part that cannot be cut may need more.
 std::vector<Box3> parts_of(const Plan& plan, int values, std::int64_t bytes);
 
 /// What parts_of counts for a plan.

@@ -7,6 +7,7 @@
 
 #include "executors/ballot.hpp"
 #include "executors/views.hpp"
+#include "math/votes.hpp"
 #include "plan/boundary.hpp"
 #include "plan/kernels.hpp"
 
@@ -162,7 +163,8 @@ void vote(const Plan& plan, const ConstVolumeView& input, const VolumeView& outp
             using To = decltype(to);
             for_each_index(plan.covered, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
                 if (!ballots.at(i, j, k, ballot)) return;
-                *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(winner<From>(view, ballot));
+                *reinterpret_cast<To*>(address(output, i, j, k)) =
+                    math::convert<To>(math::label_of_value(winner<From>(view, ballot)));
             });
         });
     });

@@ -68,9 +68,33 @@ int values_held(const Plan& plan) {
     return is_nan_aware(plan) ? 2 : 1;
 }
 
+/// What a part of a NaN-aware plan copies of the input. Gathers copy all of it once: the boxes that their parts read
+/// overlap.
+Box3 copied_box(const Plan& plan, const Box3& part) {
+    if (!is_nan_aware(plan)) return {};
+    if (!plan.separable) return {{0, 0, 0}, plan.input.extent};
+    const Box3 box = plan.input_box(part);
+    return box.empty() ? Box3{{0, 0, 0}, {1, 1, 1}} : box;  // as Plan::part
+}
+
+/// The copy and its mask.
+std::int64_t copied_bytes(const Plan& plan, const Box3& part) {
+    return copied_box(plan, part).count() * (plan.compute == ComputeType::f32 ? 5 : 9);
+}
+
+std::int64_t part_bytes(const Plan& plan, const Box3& part) {
+    return scratch_bytes_of(plan.cropped(part), values_held(plan)) + copied_bytes(plan, part);
+}
+
 std::vector<Box3> two_step_parts(const Plan& plan, std::int64_t scratch_bytes) {
-    const int values = values_held(plan);
-    return parts_of(plan, values, std::max(scratch_bytes, scratch_bytes_of(plan, values) / 8));
+    const Box3 all{{0, 0, 0}, plan.output.extent};
+    // What is copied whole anyhow does not become less with smaller parts.
+    const std::int64_t fixed = plan.separable ? 0 : copied_bytes(plan, all);
+    const std::int64_t most = std::max(scratch_bytes, (part_bytes(plan, all) - fixed) / 8) + fixed;
+    const auto judge = [&](const Box3& part) { return part_bytes(plan, part) <= most ? Cut::keep : Cut::halves; };
+    std::vector<Box3> parts;
+    add_parts(all, cuttable_axes(plan), judge, parts);
+    return parts;
 }
 
 using Make = std::function<std::unique_ptr<Executor>(const Plan&, const ExecutorOptions&)>;
@@ -90,9 +114,10 @@ public:
         const auto voxels = static_cast<std::size_t>(largest_of(parts_));
         values_.resize(voxels);
         if (nan_aware_) {
-            const auto input_voxels = static_cast<std::size_t>(voxel_count(plan_.input));
-            known_.resize(input_voxels);
-            mask_.resize(input_voxels);
+            std::int64_t copied = 0;
+            for (const Box3& part : parts_) copied = std::max(copied, copied_box(plan_, part).count());
+            known_.resize(static_cast<std::size_t>(copied));
+            mask_.resize(static_cast<std::size_t>(copied));
             shares_.resize(voxels);
         }
         for (const Stage& stage : plan_.stages) {
@@ -106,7 +131,6 @@ public:
 
     void run(const ConstVolumeView& input, const VolumeView& output) override {
         check_views(plan_, input, output);
-        if (nan_aware_) split(input);
         const FiniteRange range =
             plan_.options.clip == Clip::global ? finite_range(input, {{0, 0, 0}, input.extent}) : FiniteRange{};
         const math::Storing storing = storing_of(plan_, range);
@@ -115,6 +139,7 @@ public:
         for (std::size_t p = 0; p < parts_.size(); ++p) {
             const Box3& box = parts_[p];
             const std::int64_t before = std::exchange(done, done + box.count());
+            if (nan_aware_ && (p == 0 || plan_.separable)) split(input, copied_box(plan_, box));
             if (p == 0) {
                 run_sums(first_, input, box);
             } else {
@@ -142,24 +167,28 @@ private:
     static VolumeView dense(void* data, DType dtype, const Extent& n) {
         return {data, dtype, n, {1, n[0], n[0] * n[1]}};
     }
+    static Extent extent_of(const Box3& box) {
+        return {box.hi[0] - box.lo[0], box.hi[1] - box.lo[1], box.hi[2] - box.lo[2]};
+    }
     static VolumeView view_of(C* data, const Extent& n) { return dense(data, dtype_of<C>(), n); }
 
     Executors executors_of(const Box3& box) const {
-        const Plan part = sums_.cropped(box);
+        const Plan part = nan_aware_ && sums_.separable ? sums_.part(box) : sums_.cropped(box);
         ExecutorOptions inner = options_;
         inner.progress = {};
         return {make_(part, inner), nan_aware_ ? make_(plan_of_weights(part), inner) : nullptr};
     }
 
     void run_sums(const Executors& executors, const ConstVolumeView& input, const Box3& box) {
-        const Extent n{box.hi[0] - box.lo[0], box.hi[1] - box.lo[1], box.hi[2] - box.lo[2]};
+        const Extent n = extent_of(box);
         const VolumeView values = view_of(values_.data(), n);
         if (!nan_aware_) {
             executors.sums->run(input, values);
             return;
         }
-        executors.sums->run(view_of(known_.data(), plan_.input.extent), values);
-        executors.weights->run(dense(mask_.data(), DType::uint8, plan_.input.extent), view_of(shares_.data(), n));
+        const Extent copied = extent_of(copied_box(plan_, box));
+        executors.sums->run(view_of(known_.data(), copied), values);
+        executors.weights->run(dense(mask_.data(), DType::uint8, copied), view_of(shares_.data(), n));
     }
 
     std::function<void(double)> progress_between(double from, double to) const {
@@ -167,14 +196,14 @@ private:
         return [this, from, to](double share) { options_.progress(from + (to - from) * share); };
     }
 
-    /// The input with 0 for what is not finite, and where it is.
-    void split(const ConstVolumeView& input) {
-        const Extent& n = input.extent;
+    /// A box of the input with 0 for what is not finite, and where it is.
+    void split(const ConstVolumeView& input, const Box3& box) {
+        const Extent n = extent_of(box);
         pool_.for_each(n[2], [&](std::int64_t k, int) {
             dispatch(input.dtype, [&](auto zero) {
                 using T = decltype(zero);
                 for (std::int64_t j = 0; j < n[1]; ++j) {
-                    const T* row = reinterpret_cast<const T*>(address(input, 0, j, k));
+                    const T* row = reinterpret_cast<const T*>(address(input, box.lo[0], box.lo[1] + j, box.lo[2] + k));
                     const auto at = static_cast<std::size_t>((k * n[1] + j) * n[0]);
                     for (std::int64_t i = 0; i < n[0]; ++i) {
                         const auto v = static_cast<C>(row[i * input.stride[0]]);
@@ -256,7 +285,7 @@ private:
     std::optional<math::GatherFrame> gather_;
     bool computes_all_ = false;       ///< of a gather: also what lies outside the input
     std::vector<C> values_, shares_;  ///< of the output voxels of a part
-    std::vector<C> known_;            ///< the input with 0 for what is not finite
+    std::vector<C> known_;            ///< of the input, with 0 for what is not finite
     std::vector<std::uint8_t> mask_;  ///< 1 where it is finite
 };
 
@@ -269,11 +298,8 @@ bool needs_two_steps(const Plan& plan) {
 
 std::int64_t two_step_scratch_bytes(const Plan& plan, std::int64_t scratch_bytes) {
     std::int64_t most = 0;
-    const std::int64_t value = plan.compute == ComputeType::f32 ? 4 : 8;
-    for (const Box3& part : two_step_parts(plan, scratch_bytes)) {
-        most = std::max(most, scratch_bytes_of(plan.cropped(part), values_held(plan)));
-    }
-    return most + (is_nan_aware(plan) ? voxel_count(plan.input) * (value + 1) : 0);
+    for (const Box3& part : two_step_parts(plan, scratch_bytes)) most = std::max(most, part_bytes(plan, part));
+    return most;
 }
 
 std::unique_ptr<Executor> make_two_step_executor(const Plan& plan, const ExecutorOptions& options, const Make& make,

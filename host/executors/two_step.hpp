@@ -17,8 +17,7 @@ bool needs_two_steps(const Plan& plan);
 inline constexpr std::int64_t kTwoStepScratchBytes = 64 << 20;
 
 /// `make` makes the executors of the sums. The sums are computed part by part of the output, in run(); the same bits
-/// whatever `scratch_bytes`. Of NaN-aware plans a copy of the input, without what is not finite, and a mask are whole:
-/// executors read views of whole inputs.
+/// whatever `scratch_bytes`. NaN-aware plans copy what a part reads of the input, gathers all of it.
 std::unique_ptr<Executor> make_two_step_executor(
     const Plan& plan, const ExecutorOptions& options,
     const std::function<std::unique_ptr<Executor>(const Plan&, const ExecutorOptions&)>& make,

@@ -94,6 +94,7 @@ math::GatherFrame frame_of(const AffineGather& gather) {
         frame.first_output[d] = gather.first_output[d];
         frame.inside[d] = gather.inside[d];
         frame.margin[d] = gather.margin[d];
+        frame.nearest[d] = gather.kernel[d] == Kernel::nearest;
     }
     frame.extend = gather.outside == Outside::extend;
     switch (gather.boundary) {

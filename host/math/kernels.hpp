@@ -280,6 +280,7 @@ struct GatherFrame {
     bool extend;                   ///< positions outside are folded; else they are fill
     Fold fold;
     double margin[3];
+    bool nearest[3];  ///< the kernel of the axis: folding turns ties round, so the voxel is chosen before
 };
 
 /// The continuous index of output voxel (i, j, k), folded where the input is extended. False: the voxel is fill.
@@ -291,6 +292,7 @@ REVOXEL_HD inline bool locate(const GatherFrame& frame, std::int64_t i, std::int
                                static_cast<double>(j + frame.first_output[1]),
                                static_cast<double>(k + frame.first_output[2]));
         if (frame.extend) {
+            if (frame.nearest[d]) c[d] = std::floor(c[d] + 0.5 + kTieTolerance);
             c[d] = fold_position(frame.fold, c[d], frame.inside[d], frame.margin[d]);
         } else {
             inside = inside && inside_axis(c[d], frame.inside[d]);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "math/kernels.hpp"
 
@@ -14,6 +15,14 @@ inline constexpr std::int64_t kVoteUnits = std::int64_t{1} << 20;
 
 REVOXEL_HD inline std::int64_t vote_units(double weight) {
     return static_cast<std::int64_t>(std::rint(weight * static_cast<double>(kVoteUnits)));
+}
+
+/// The label that a stored value stands for: all zeros are one label, and all NaN. The order of counting then does not
+/// show.
+template <typename T>
+REVOXEL_HD inline T label_of_value(T value) {
+    if (value != value) return std::numeric_limits<T>::quiet_NaN();
+    return value == T{0} ? T{0} : value;
 }
 
 /// The voxels in reach of a position on one axis, and what their weights are divided by.

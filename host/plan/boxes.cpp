@@ -54,8 +54,8 @@ Box3 gather_input(const AffineGather& gather, const Box3& box) {
         }
         const auto n = static_cast<double>(gather.inside[i]);
         const double margin = std::max(0.5, gather.margin[i]);
-        const bool folded =
-            gather.outside == Outside::extend && !folds_by_clamping(gather.boundary) && (lo < -0.5 || hi >= n - 0.5);
+        const bool folded = gather.outside == Outside::extend && !folds_by_clamping(gather.boundary) &&
+                            (lo < -0.5 || hi >= n - 0.5 - math::kTieTolerance);  // such a tie goes up, beyond the face
         lo = folded ? -0.5 : std::clamp(lo, -margin, n - 1.0 + margin);
         hi = folded ? n - 0.5 : std::clamp(hi, -margin, n - 1.0 + margin);
         const std::int64_t reach = gather_reach(gather, i), origin = gather.origin[i];

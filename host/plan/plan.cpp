@@ -179,7 +179,7 @@ void check_gather_kernels(const Plan& plan) {
         const Kernel kernel = plan.options.kernel[i];
         const char* reason = nullptr;
         if (kernel == Kernel::area) reason = "an output voxel is no box of input voxels there";
-        if (kernel == Kernel::gaussian && !plan.options.labels &&
+        if (kernel == Kernel::gaussian &&
             2.0 * plan.options.shape.alpha * plan.options.shape.sigma + 2.0 > math::kGatherTaps) {
             reason = "it reaches farther than 7 voxels";
         }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,64 @@ TEST_P(Matrix, LabelsOnBothRoutes) {
                 }
             }
         }
+    }
+}
+
+// Beyond the faces, too, the nearest of two equally near voxels is the upper one, of the signal as it continues: on an
+// oblique grid as on a straight one.
+TEST_P(Matrix, TiesBeyondTheFacesGoUp) {
+    if (GetParam() == Boundary::renormalise) return;
+    for (double degrees : {0.0, 30.0}) {
+        // Turned about axis i, along which all positions are ties.
+        const double c = std::cos(degrees * M_PI / 180), s = std::sin(degrees * M_PI / 180);
+        Case tied{axis_grid({5, 6, 4}, {1, 1, 1}), axis_grid({23, 7, 6}, {1, 1, 1}, {-8.5, 0.13, -0.27}), {}};
+        tied.output.affine(1, 1) = tied.output.affine(2, 2) = c;
+        tied.output.affine(1, 2) = -s;
+        tied.output.affine(2, 1) = s;
+        tied.options.kernel = Kernel::nearest;
+        tied.options.boundary = GetParam();
+        tied.options.outside = Outside::extend;
+        check_case(tied);
+        tied.options.kernel = {Kernel::nearest, Kernel::linear, Kernel::bspline3};
+        check_case(tied);
+        tied.options.kernel = {Kernel::nearest, Kernel::linear, Kernel::linear};
+        tied.options.labels = GetParam() != Boundary::constant;
+        check_case(tied);
+    }
+}
+
+// Wide kernels sum columns of rows first, up to so many values; the votes are those of the plain loops.
+TEST(Labels, WideKernelsWithFewAndManyValues) {
+    for (Case c : {separable_case(), oblique_case()}) {
+        c.input.extent = {23, 19, 17};
+        c.options.labels = true;
+        c.options.kernel = Kernel::gaussian;
+        c.options.shape.sigma = 3;
+        c.options.shape.alpha = 2;
+        const Plan plan = make_plan(c.input, c.output, c.options);
+        for (double values : {2.0, 7.0, 60.0, 5000.0}) {
+            Field input(c.input.extent, DType::float32, Layout::padded);
+            std::mt19937_64 random(7);
+            input.fill([&](auto, auto, auto) {
+                const double label = std::floor(static_cast<double>(random() >> 11) * 0x1p-53 * values);
+                return label == 0.0 && random() % 2 == 0 ? -0.0 : label == 1.0 && random() % 8 == 0 ? NAN : label;
+            });
+            SCOPED_TRACE(values);
+            check_backends(plan, input, Layout::padded);
+        }
+    }
+}
+
+// Zeros of both signs are one label, and it is stored as +0.
+TEST(Labels, ZeroHasNoSign) {
+    Case c = separable_case();
+    c.options.labels = true;
+    const Plan plan = make_plan(c.input, c.output, c.options);
+    Field input(c.input.extent, DType::float32, Layout::packed);
+    input.fill([](auto, auto, auto) { return -0.0; });
+    const auto bytes = check_backends(plan, input, Layout::packed);
+    for (std::size_t v = 0; v < bytes.size() / sizeof(float); ++v) {
+        EXPECT_FALSE(std::signbit(value_at(bytes, DType::float32, v))) << v;
     }
 }
 
@@ -215,7 +274,9 @@ TEST(Options, TwoStepsInParts) {
     const auto make = [](const Plan& plan, const ExecutorOptions& options) {
         return make_executor(plan, Backend::cpu, options);
     };
-    for (Case c : {separable_case(), oblique_case()}) {
+    Case permuted = separable_case();
+    permuted.output = reoriented(permuted.output, {2, 0, 1}, 5);
+    for (Case c : {separable_case(), permuted, oblique_case()}) {
         for (Kernel kernel : {Kernel::linear, Kernel::bspline3}) {
             for (bool nan_aware : {false, true}) {
                 c.options.kernel = kernel;
