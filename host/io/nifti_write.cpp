@@ -126,9 +126,10 @@ void check_space(const std::string& path, std::int64_t bytes) {
     if (::statvfs(folder.c_str(), &disk) != 0) return;  // opening the file will tell
     const double have = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
     if (have >= static_cast<double>(bytes)) return;
-    fail_output(path, fmt::format("the file needs {:.4g} GB, but its disk has {:.4g} GB left; free some space, choose "
-                                  "another folder or a name that ends in .gz",
-                                  static_cast<double>(bytes) / 1e9, have / 1e9));
+    fail_output(path,
+                fmt::format("the file needs {:.6g} MB, but its disk has {:.6g} MB left; free some space or choose "
+                            "another folder",
+                            static_cast<double>(bytes) / 1e6, have / 1e6));
 }
 
 }  // namespace

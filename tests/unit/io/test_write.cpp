@@ -248,7 +248,10 @@ TEST_F(Write, AFullDiskLeavesNothing) {
             }
         });
         if (said == "cannot mount") GTEST_SKIP() << "this system lets no test mount a small file system";
-        EXPECT_NE(said.find("No space left on device"), std::string::npos) << said;
+        // What a compressed file will take is not known before.
+        const bool compressed = std::string(name).ends_with(".gz");
+        const char* what = compressed ? "No space left on device" : "the file needs 2 MB, but its disk has 0.06";
+        EXPECT_NE(said.find(what), std::string::npos) << said;
         EXPECT_NE(said.find("free some space"), std::string::npos) << said;
         EXPECT_EQ(said.find("left: "), std::string::npos) << said;
     }

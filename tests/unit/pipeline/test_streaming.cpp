@@ -186,7 +186,9 @@ TEST_F(Streaming, LessMemoryMakesThinnerSlabs) {
         const ResampleJob job = plan_resample(r);
         const pipeline::MemoryPlan memory = pipeline::plan_memory(job, false);
         EXPECT_EQ(pipeline::memory_shortage(job, memory), "");
-        if (bytes > 0) EXPECT_LE(memory.bytes, bytes);
+        if (bytes > 0) {
+            EXPECT_LE(memory.bytes, bytes);
+        }
         return memory.slab;
     };
     const std::int64_t free = slab_with(0), tight = slab_with(34'000'000);
