@@ -337,7 +337,7 @@ def file_scipy(request):
 
     image = nibabel.load(request["input"])
     factors = [s / t for s, t in zip(image.header.get_zooms(), request["spacing"])]
-    values = ndimage.zoom(image.get_fdata(), factors, order=request["order"], mode="nearest")
+    values = ndimage.zoom(image.get_fdata(), factors, order=request["order"])
     affine = image.affine @ np.diag([1 / f for f in factors] + [1])
     nibabel.save(nibabel.Nifti1Image(values, affine), request["output"])
 
