@@ -74,6 +74,18 @@ class FileJob:
     targets: tuple
 
 
+def filled(words, **values):
+    """The words of a command line with what stands in braces filled in; a list becomes several words."""
+    result = []
+    for word in words:
+        value = values.get(word[1:-1])
+        if isinstance(value, (list, tuple)):
+            result += map(str, value)
+        else:
+            result.append(word.format(**values))
+    return result
+
+
 def itk(name, interpolator, same, differs="", tolerance=1.0):
     return Peer(f"SimpleITK {name}", "simpleitk", same, {"interpolator": interpolator}, differs, tolerance)
 

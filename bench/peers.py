@@ -58,15 +58,7 @@ class Bench:
         return {**os.environ, **{name: str(self.threads) for name in names}}
 
     def words(self, words, **values):
-        """The words of a command line with what stands in braces filled in; a list becomes several words."""
-        result = []
-        for word in words:
-            value = values.get(word[1:-1]) if word[:1] == "{" else None
-            if isinstance(value, (list, tuple)):
-                result += map(str, value)
-            else:
-                result.append(word.format(folder=self.folder, **values))
-        return result
+        return jobs.filled(words, folder=self.folder, **values)
 
     def run(self, command):
         done = subprocess.run(
