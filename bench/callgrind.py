@@ -113,9 +113,8 @@ def main(words=None):
         parser.error("--update writes the whole table, so it takes all jobs")
     if shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed (Debian package valgrind)")
-    folder = inputs.make(arguments.folder.resolve() / f"scale-{SCALE}", SCALE)
-    only = set(filter(None, arguments.only.split(",")))
-    chosen = [job for job in jobs.in_memory(SCALE) if job.name != "J7" and (not only or job.name.split()[0] in only)]
+    chosen = [job for job in jobs.chosen(SCALE, arguments.only)["in_memory"] if job.name != "J7"]
+    folder = inputs.make(arguments.folder.resolve() / f"scale-{SCALE}", SCALE, jobs.inputs_of(chosen))
     program, compiler = arguments.build / "bin/bench_in_memory", compiler_of(arguments.build)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         pairs = [(job, isa) for job in chosen for isa in ISAS]

@@ -66,8 +66,8 @@ def middle(volume, n):
     return volume[i : i + n, j : j + n]
 
 
-def make(folder, scale=1):
-    """All inputs, each extent divided by `scale`. Files that are there are kept."""
+def make(folder, scale=1, names=None):
+    """These inputs (all, where none is named), each extent divided by `scale`. Files that are there are kept."""
     if not SCAN.exists():
         raise SystemExit(f"the scan is not there: {SCAN} (set REVOXEL_TEST_SHARED_DATA to the folder of scans)")
     folder = pathlib.Path(folder)
@@ -79,10 +79,8 @@ def make(folder, scale=1):
 
     def once(name, content):
         path = folder / name
-        if not path.exists():
-            voxels, spacing_mm = content()
-            save(path, voxels, spacing_mm)
-        return path
+        if not path.exists() and (names is None or name in names):
+            save(path, *content())
 
     once("ct.nii", lambda: (crop(n(300)), spacing))
     once("ct.nii.gz", lambda: (crop(n(300)), spacing))
@@ -92,8 +90,7 @@ def make(folder, scale=1):
     random = numpy.random.default_rng(2)
     once("logits.nii", lambda: (random.normal(size=(n(128),) * 3 + (CHANNELS,)).astype(numpy.float32), (3.2, 3.2, 5.9)))
     shape, out = (n(512), n(512), n(300)), (n(410), n(410), n(750))
-    if not (folder / "oblique.nii").exists():
-        save(folder / "oblique.nii", numpy.zeros(out, numpy.uint8), None, oblique_affine(shape, spacing, out, 15.0))
+    once("oblique.nii", lambda: (numpy.zeros(out, numpy.uint8), None, oblique_affine(shape, spacing, out, 15.0)))
     return folder
 
 

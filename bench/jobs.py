@@ -195,7 +195,7 @@ def label_map(scale):
     plain = ("--labels", *PLAIN)
     tolerance = 2e-3  # ties, and sums of floats that nearly tie
     one_hot = Peer(
-        "numpy one-hot argmax (scipy order 1)", "scipy_one_hot", (*SIZE, *plain), {},
+        "one-hot argmax (numpy, scipy order 1)", "scipy_one_hot", (*SIZE, *plain), {},
         f"the vote skips voxels, {EDGES}", tolerance, fraction,
     )  # fmt: skip
     gaussian = ("--spacing", "1", *plain, "--interp", "label-gaussian")
@@ -357,3 +357,20 @@ def doubling_files(scale):
 
 def file_to_file(scale):
     return [one_millimetre_files(), *doubling_files(scale)]
+
+
+def chosen(scale, only):
+    """The jobs of both kinds whose names begin with one of the words of `only`, as in J1,J4; all where it is empty."""
+    words = set(filter(None, only.split(",")))
+    wanted = lambda job: not words or job.name.split()[0] in words
+    found = {"in_memory": list(filter(wanted, in_memory(scale))), "files": list(filter(wanted, file_to_file(scale)))}
+    unknown = words - {job.name.split()[0] for job in found["in_memory"]}
+    if unknown:
+        raise SystemExit(f"no job is called {', '.join(sorted(unknown))}")
+    return found
+
+
+def inputs_of(todo):
+    """The files that these jobs read."""
+    like = [word.removeprefix("{folder}/") for job in todo for word in job.options if word.startswith("{folder}/")]
+    return {job.input for job in todo} | set(like)

@@ -36,7 +36,7 @@ def as_is(result):
 
 
 def version_of(module):
-    return getattr(importlib.import_module(module), "__version__", "unknown")
+    return f"{module} {importlib.import_module(module).__version__}"
 
 
 def stored(values, dtype):
@@ -83,7 +83,7 @@ def simpleitk(request, voxels):
     image = sitk.GetImageFromArray(voxels)
     itk_geometry(image, request["input_affine"])
     resample = itk_filter(sitk, request, image)
-    version = sitk.Version.VersionString()
+    version = f"SimpleITK {sitk.Version.VersionString()} (ITK {sitk.Version.ITKVersionString()})"
     return Prepared(lambda: resample.Execute(image), sitk.GetArrayFromImage, version)
 
 
@@ -182,7 +182,7 @@ def skimage_resize(request, voxels):
         )
         return stored(values, voxels.dtype)
 
-    return Prepared(run, as_is, version_of("skimage"))
+    return Prepared(run, as_is, version_of("skimage").replace("skimage", "scikit-image"))
 
 
 # torch on the CPU
@@ -201,7 +201,7 @@ def torch_interpolate(request, voxels):
         values = functional.interpolate(tensor.float(), size=shape, mode="trilinear", align_corners=False)
         return values if dtype.is_floating_point else values.round_().to(dtype)
 
-    return Prepared(run, lambda result: result[0, 0].numpy(), torch.__version__)
+    return Prepared(run, lambda result: result[0, 0].numpy(), version_of("torch"))
 
 
 def torch_grid_sample(request, voxels):
@@ -224,7 +224,7 @@ def torch_grid_sample(request, voxels):
         values = functional.grid_sample(tensor.float(), grid, padding_mode="border", align_corners=True)
         return values if dtype.is_floating_point else values.round_().to(dtype)
 
-    return Prepared(run, lambda result: result[0, 0].numpy(), torch.__version__)
+    return Prepared(run, lambda result: result[0, 0].numpy(), version_of("torch"))
 
 
 def torch_channels_running(request, voxels):
@@ -245,7 +245,7 @@ def torch_channels_running(request, voxels):
             torch.maximum(best, values, out=best)
         return result
 
-    return Prepared(run, lambda result: result[0, 0].numpy(), torch.__version__)
+    return Prepared(run, lambda result: result[0, 0].numpy(), version_of("torch"))
 
 
 # VTK
@@ -299,7 +299,7 @@ def vtk_resize(request, voxels):
         values = numpy_support.vtk_to_numpy(result.GetPointData().GetScalars()).reshape(request["size"][::-1])
         return values if values.dtype == voxels.dtype else stored(values, voxels.dtype)
 
-    return Prepared(run, as_is, vtk.vtkVersion.GetVTKVersion())
+    return Prepared(run, as_is, f"VTK {vtk.vtkVersion.GetVTKVersion()}")
 
 
 CALLS = {
@@ -369,6 +369,8 @@ def in_memory(request):
     voxels = np.load(request["voxels"])
     fraction = request["fraction"]
     if fraction > 1:
+        if len(voxels) % fraction or request["size"][2] % fraction:
+            raise SystemExit(f"{len(voxels)} and {request['size'][2]} slices have no part of 1/{fraction}")
         voxels = np.ascontiguousarray(voxels[: len(voxels) // fraction])
         request["size"][2] //= fraction
     prepared = CALLS[request["call"]](request, voxels)

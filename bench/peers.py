@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -59,6 +60,10 @@ class Bench:
 
     def words(self, words, **values):
         return jobs.filled(words, folder=self.folder, **values)
+
+    def shown(self, options):
+        """Options as they may be published: without this machine's folders."""
+        return [word.replace(f"{self.folder}/", "") for word in options]
 
     def run(self, command):
         done = subprocess.run(
@@ -163,14 +168,15 @@ def peer_in_memory(bench, job, peer, source):
     agreement = compared(voxels_of(ours), np.load(result, mmap_mode="r"), peer, job.labels)
     result.unlink()
     facts["runs_s"] = [peer.fraction * run for run in facts["runs_s"]]
-    facts["same"] = {"options": same, "median_s": own["median_s"]}
+    facts["same"] = {"options": bench.shown(same), "median_s": own["median_s"]}
     return {**facts, "fraction": peer.fraction, "agreement": agreement}
 
 
 def in_memory(bench, job):
     source = bench.folder / job.input
-    own, _ = bench.revoxel(source, bench.words(job.options))
-    found = {"name": job.name, "what": job.what, "options": bench.words(job.options), "revoxel": own, "peers": []}
+    options = bench.words(job.options)
+    own, _ = bench.revoxel(source, options)
+    found = {"name": job.name, "what": job.what, "options": bench.shown(options), "revoxel": own, "peers": []}
     for peer in job.peers:
         found["peers"].append(one_peer(peer, job.name, lambda: peer_in_memory(bench, job, peer, source)))
     bench.forget()
@@ -233,7 +239,7 @@ def peer_file(bench, job, peer, source):
     same = bench.words(peer.same, output=output)
     ours = bench.folder / "same.nii"
     bench.run(revoxel_file(bench, source, ours, [*same, "--force"]))
-    facts["same"] = {"options": same}
+    facts["same"] = {"options": bench.shown(same)}
     facts["agreement"] = compared(voxels_of(ours), voxels_of(output), peer)
     ours.unlink()
     output.unlink()
@@ -267,7 +273,7 @@ def file_to_file(bench, job):
     options = bench.words(job.options)
     own = timed(bench, revoxel_file(bench, source, output, options), output)
     own["output_bytes"] = output.stat().st_size
-    found = {"name": job.name, "what": job.what, "options": options, "revoxel": own, "peers": []}
+    found = {"name": job.name, "what": job.what, "options": bench.shown(options), "revoxel": own, "peers": []}
     for peer in job.peers:
         found["peers"].append(one_peer(peer, f"{job.name}, files", lambda: peer_file(bench, job, peer, source)))
     say(f"{job.name}, files: limits")
@@ -326,43 +332,44 @@ def cpu_name():
     return platform.processor()
 
 
-def first_line(*command):
+def version_of(*command):
+    """The first thing that looks like a version in what a program says; None where it is not installed."""
     if shutil.which(str(command[0])) is None:
         return None
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    return next((line.strip("= ") for line in (done.stdout + done.stderr).splitlines() if line.strip()), None)
+    found = re.search(r"\d+\.\d+\S*", done.stdout + done.stderr)
+    return found.group(0) if found else "unknown"
+
+
+def commit():
+    done = subprocess.run(
+        ["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown commit"
 
 
 def machine(bench):
-    programs = {
-        "mrgrid": first_line("mrgrid", "--version"),
-        "plastimatch": first_line("plastimatch", "--version"),
-        "igzip": first_line("igzip", "--version"),
-    }
+    programs = {name: version_of(name, "--version") for name in ("mrgrid", "plastimatch", "igzip")}
     return {
         "date": time.strftime("%Y-%m-%d"),
         "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": f"{platform.system()} {platform.release()}",
-        "revoxel": first_line(bench.programs / "revoxel", "--version"),
-        "commit": first_line("git", "-C", HERE, "describe", "--always", "--dirty"),
+        "revoxel": version_of(bench.programs / "revoxel", "--version"),
+        "commit": commit(),
         "threads": bench.threads,
         "repeat": bench.repeat,
         "scale": bench.scale,
-        "python": platform.python_version(),
-        "programs": {name: version for name, version in programs.items() if version},
+        "programs": [f"{name} {version}" for name, version in programs.items() if version],
+        "python": f"Python {platform.python_version()}, numpy {np.__version__}, nibabel {nibabel.__version__}",
     }
 
 
-def measure(bench, only):
-    chosen = lambda job: not only or job.name in only or job.name.split()[0] in only
+def measure(bench, todo):
     found = {"machine": machine(bench), "in_memory": [], "files": []}
-    for kind, todo, do in (
-        ("in_memory", jobs.in_memory(bench.scale), in_memory),
-        ("files", jobs.file_to_file(bench.scale), file_to_file),
-    ):
-        for job in filter(chosen, todo):
+    for kind, do in (("in_memory", in_memory), ("files", file_to_file)):
+        for job in todo[kind]:
             result = do(bench, job)
             result["targets"] = [verdict(target, result) for target in job.targets]
             found[kind].append(result)
@@ -392,12 +399,13 @@ def main(words=None):
         found = json.loads(facts_file.read_text())
     else:
         folder = arguments.folder.resolve() / f"scale-{arguments.scale}"
-        inputs.make(folder, arguments.scale)
+        todo = jobs.chosen(arguments.scale, arguments.only)
+        inputs.make(folder, arguments.scale, jobs.inputs_of(todo["in_memory"] + todo["files"]))
         bench = Bench(
             arguments.build.resolve() / "bin", folder, arguments.system_python, arguments.threads, arguments.repeat,
             arguments.budget, arguments.scale,
         )  # fmt: skip
-        found = measure(bench, set(filter(None, arguments.only.split(","))))
+        found = measure(bench, todo)
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         facts_file.write_text(json.dumps(found, indent=1) + "\n")
     arguments.out.write_text(peers_report.page(found))

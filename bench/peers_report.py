@@ -157,12 +157,8 @@ def targets_table(job):
 
 
 def versions(found):
-    seen = dict(found["machine"]["programs"])
-    for job in found["in_memory"]:
-        for peer in job["peers"]:
-            if "version" in peer:
-                seen[peer["name"].split()[0]] = peer["version"]
-    return ", ".join(f"{name} {version.removeprefix(name).strip()}" for name, version in sorted(seen.items()))
+    peers = (peer["version"] for job in found["in_memory"] for peer in job["peers"] if "version" in peer)
+    return ", ".join(sorted({*peers, *found["machine"]["programs"]}, key=str.lower))
 
 
 NOTES = """\
@@ -180,8 +176,8 @@ def page(found):
         f"# Speed, {host['date']}",
         "",
         f"{host['cpu']}, {host['cores']} cores, {host['memory_bytes'] / 1e9:.0f} GB, {host['system']};"
-        f" {host['threads']} threads each. {host['revoxel']} ({host['commit']}).",
-        f"Peers: {versions(found)}; Python {host['python']}.",
+        f" {host['threads']} threads each. revoxel {host['revoxel']} ({host['commit']}).",
+        f"Peers: {versions(found)}. {host['python']}.",
         "",
         NOTES.format(repeat=repeat),
         "",
