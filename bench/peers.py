@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times revoxel beside other programs on the jobs of bench/jobs.py, in memory and from file to file.
 
-    python3 bench/peers.py --build build/release --out bench/results/cpu-DATE.md --readme README.md
+    python3 bench/peers.py --build build/release --out bench/results/cpu-$(date +%F).md --readme README.md
 
 needs numpy and nibabel, a build with the targets bench_in_memory and revoxel_cli, and the scans (REVOXEL_TEST_SHARED_DATA).
 Peers that are not installed are skipped by name: SimpleITK, scipy, scikit-image and vtk from PyPI; python3-torch, mrtrix3,
@@ -247,9 +247,17 @@ def peer_file(bench, job, peer, source):
 
 
 def codec(bench, source, result):
-    """ISA-L's own program: decoding the input, then encoding the result, and nothing else."""
+    """ISA-L's own program: decoding the input, then encoding the result in as many parts at once as there are threads
+    (Debian's igzip has none of its own), and nothing else."""
     decode = timed(bench, ["igzip", "-d", "-c", source])
-    encode = timed(bench, ["igzip", "-1", "-T", bench.threads, "-c", result])
+    data = np.fromfile(result, np.uint8)
+    parts = [bench.folder / f"part-{thread}.bin" for thread in range(bench.threads)]
+    for part, content in zip(parts, np.array_split(data, bench.threads)):
+        content.tofile(part)
+    all_parts = 'for part; do igzip -1 -c "$part" & done; wait'
+    encode = timed(bench, ["sh", "-c", all_parts, "sh", *parts])
+    for part in parts:
+        part.unlink()
     return {"decode_s": decode["median_s"], "encode_s": encode["median_s"]}
 
 

@@ -143,7 +143,7 @@ def limits_text(job):
         return f"ISA-L alone: not measured, {found['skipped']}."
     return (
         f"ISA-L alone (igzip): decoding the input {seconds(found['decode_s'])},"
-        f" encoding the result at level 1 {seconds(found['encode_s'])}."
+        f" encoding the result at level 1, a part on each thread, {seconds(found['encode_s'])}."
     )
 
 
