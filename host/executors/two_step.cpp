@@ -63,37 +63,34 @@ Neighbours neighbours(double c, double k, std::int64_t begin, std::int64_t end) 
     return {std::max(lo, begin), std::min(hi, end)};
 }
 
-/// Computed values that are held for each output voxel: the sum, and the sum of the weights.
-int values_held(const Plan& plan) {
-    return is_nan_aware(plan) ? 2 : 1;
-}
-
-/// What a part of a NaN-aware plan copies of the input. Gathers copy all of it once: the boxes that their parts read
+/// What a part copies of the input, of NaN-aware plans. Gathers copy all of it once: the boxes that their parts read
 /// overlap.
-Box3 copied_box(const Plan& plan, const Box3& part) {
-    if (!is_nan_aware(plan)) return {};
-    if (!plan.separable) return {{0, 0, 0}, plan.input.extent};
-    const Box3 box = plan.input_box(part);
+Box3 copied_box(const Plan& sums, const Box3& part) {
+    if (!sums.separable) return {{0, 0, 0}, sums.input.extent};
+    const Box3 box = sums.input_box(part);
     return box.empty() ? Box3{{0, 0, 0}, {1, 1, 1}} : box;  // as Plan::part
 }
 
 /// The copy and its mask.
-std::int64_t copied_bytes(const Plan& plan, const Box3& part) {
-    return copied_box(plan, part).count() * (plan.compute == ComputeType::f32 ? 5 : 9);
+std::int64_t copied_bytes(const Plan& sums, bool nan_aware, const Box3& part) {
+    return nan_aware ? copied_box(sums, part).count() * (sums.compute == ComputeType::f32 ? 5 : 9) : 0;
 }
 
-std::int64_t part_bytes(const Plan& plan, const Box3& part) {
-    return scratch_bytes_of(plan.cropped(part), values_held(plan)) + copied_bytes(plan, part);
+/// Beside the copy, for each output voxel the sum, and of NaN-aware plans the sum of the weights.
+std::int64_t part_bytes(const Plan& sums, bool nan_aware, const Box3& part) {
+    return scratch_bytes_of(sums.cropped(part), nan_aware ? 2 : 1) + copied_bytes(sums, nan_aware, part);
 }
 
-std::vector<Box3> two_step_parts(const Plan& plan, std::int64_t scratch_bytes) {
-    const Box3 all{{0, 0, 0}, plan.output.extent};
+std::vector<Box3> two_step_parts(const Plan& sums, bool nan_aware, std::int64_t scratch_bytes) {
+    const Box3 all{{0, 0, 0}, sums.output.extent};
     // What is copied whole anyhow does not become less with smaller parts.
-    const std::int64_t fixed = plan.separable ? 0 : copied_bytes(plan, all);
-    const std::int64_t most = std::max(scratch_bytes, (part_bytes(plan, all) - fixed) / 8) + fixed;
-    const auto judge = [&](const Box3& part) { return part_bytes(plan, part) <= most ? Cut::keep : Cut::halves; };
+    const std::int64_t fixed = sums.separable ? 0 : copied_bytes(sums, nan_aware, all);
+    const std::int64_t most = std::max(scratch_bytes, (part_bytes(sums, nan_aware, all) - fixed) / 8) + fixed;
+    const auto judge = [&](const Box3& part) {
+        return part_bytes(sums, nan_aware, part) <= most ? Cut::keep : Cut::halves;
+    };
     std::vector<Box3> parts;
-    add_parts(all, cuttable_axes(plan), judge, parts);
+    add_parts(all, cuttable_axes(sums), judge, parts);
     return parts;
 }
 
@@ -109,13 +106,13 @@ public:
           pool_(options.threads),
           nan_aware_(is_nan_aware(plan)),
           sums_(plan_of_sums(plan, nan_aware_ ? dtype_of<C>() : plan.options.input_dtype, dtype_of<C>())),
-          parts_(two_step_parts(plan, scratch_bytes)),
+          parts_(two_step_parts(sums_, nan_aware_, scratch_bytes)),
           first_(executors_of(parts_.front())) {
         const auto voxels = static_cast<std::size_t>(largest_of(parts_));
         values_.resize(voxels);
         if (nan_aware_) {
             std::int64_t copied = 0;
-            for (const Box3& part : parts_) copied = std::max(copied, copied_box(plan_, part).count());
+            for (const Box3& part : parts_) copied = std::max(copied, copied_box(sums_, part).count());
             known_.resize(static_cast<std::size_t>(copied));
             mask_.resize(static_cast<std::size_t>(copied));
             shares_.resize(voxels);
@@ -139,7 +136,7 @@ public:
         for (std::size_t p = 0; p < parts_.size(); ++p) {
             const Box3& box = parts_[p];
             const std::int64_t before = std::exchange(done, done + box.count());
-            if (nan_aware_ && (p == 0 || plan_.separable)) split(input, copied_box(plan_, box));
+            if (nan_aware_ && (p == 0 || sums_.separable)) split(input, copied_box(sums_, box));
             if (p == 0) {
                 run_sums(first_, input, box);
             } else {
@@ -186,7 +183,7 @@ private:
             executors.sums->run(input, values);
             return;
         }
-        const Extent copied = extent_of(copied_box(plan_, box));
+        const Extent copied = extent_of(copied_box(sums_, box));
         executors.sums->run(view_of(known_.data(), copied), values);
         executors.weights->run(dense(mask_.data(), DType::uint8, copied), view_of(shares_.data(), n));
     }
@@ -299,8 +296,13 @@ bool needs_two_steps(const Plan& plan) {
 }
 
 std::int64_t two_step_scratch_bytes(const Plan& plan, std::int64_t scratch_bytes) {
+    const bool nan_aware = is_nan_aware(plan);
+    const DType compute = plan.compute == ComputeType::f32 ? DType::float32 : DType::float64;
+    const Plan sums = plan_of_sums(plan, compute, compute);
     std::int64_t most = 0;
-    for (const Box3& part : two_step_parts(plan, scratch_bytes)) most = std::max(most, part_bytes(plan, part));
+    for (const Box3& part : two_step_parts(sums, nan_aware, scratch_bytes)) {
+        most = std::max(most, part_bytes(sums, nan_aware, part));
+    }
     return most;
 }
 
