@@ -20,9 +20,10 @@ template <typename C>
 struct PointTaps {
     alignas(64) std::int32_t first[kPoints<C>];
     Vector<C> weight[math::kGatherTaps];
+    bool all;  ///< every point uses every tap
+    // Set by find_used() only:
     Lanes<C> used[math::kGatherTaps];
     bool any[math::kGatherTaps];  ///< some point uses the tap
-    bool all;                     ///< every point uses every tap
 };
 
 template <typename C>
@@ -51,15 +52,32 @@ void general_point_taps(const Brick<C>& brick, int d, const Vector<double> (&pos
     for (int t = 0; t < brick.taps[d]; ++t) taps.weight[t] = Vector<C>::load(weight[t]);
 }
 
-/// As math::gather_taps: fraction and weights with the same operations, zero weights at both ends left out.
+/// Zero weights at both ends are left out.
 template <typename C>
+void find_used(PointTaps<C>& taps, int count) {
+    Lanes<C> seen = Lanes<C>::none(), nonzero[math::kGatherTaps];
+    for (int t = 0; t < count; ++t) {
+        nonzero[t] = Lanes<C>::where_nonzero(taps.weight[t]);
+        seen = seen | nonzero[t];
+        taps.used[t] = seen;
+    }
+    seen = Lanes<C>::none();
+    for (int t = count - 1; t >= 0; --t) {
+        seen = seen | nonzero[t];
+        taps.used[t] = taps.used[t] & seen;
+        taps.any[t] = taps.used[t].any();
+    }
+}
+
+/// As math::gather_taps: fraction and weights with the same operations. `fixed` taps; 0: as many as the brick says.
+template <int fixed, typename C>
 REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
                                PointTaps<C>& taps) {
     using V = Vector<C>;
     using D = Vector<double>;
     using Form = math::PointKernel::Form;
     const math::PointKernel& kernel = brick.kernel[d];
-    const int count = brick.taps[d];
+    const int count = fixed ? fixed : brick.taps[d];
     const bool closed = kernel.form == Form::linear || kernel.form == Form::cubic ||
                         (kernel.form == Form::bspline && kernel.degree == 3);
     if (!closed) {
@@ -92,20 +110,7 @@ REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double
             w[3] = f * f * f / six;
         }
     }
-    Lanes<C> seen = Lanes<C>::none(), nonzero[math::kGatherTaps];
-    for (int t = 0; t < count; ++t) {
-        nonzero[t] = Lanes<C>::where_nonzero(taps.weight[t]);
-        seen = seen | nonzero[t];
-        taps.used[t] = seen;
-    }
-    seen = Lanes<C>::none();
-    taps.all = true;
-    for (int t = count - 1; t >= 0; --t) {
-        seen = seen | nonzero[t];
-        taps.used[t] = taps.used[t] & seen;
-        taps.any[t] = taps.used[t].any();
-        taps.all = taps.all && taps.used[t].all();
-    }
+    taps.all = Lanes<C>::where_nonzero(taps.weight[0]).all() && Lanes<C>::where_nonzero(taps.weight[count - 1]).all();
 }
 
 /// kPoints points' next `n` (2 or 4) values from their places in the array.
@@ -177,13 +182,14 @@ void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::i
                 const D at = D::fma(D::all(brick.step[d]), index, D::all(inner[d]));
                 c[h] = D::min(D::max(at, D::all(brick.low[d])), D::all(brick.high[d]));
             }
-            point_taps(brick, d, c, taps[d]);
+            point_taps<fixed>(brick, d, c, taps[d]);
         }
         alignas(64) std::int32_t place[kN];
         for (int p = 0; p < kN; ++p) {
             place[p] = taps[0].first[p] + taps[1].first[p] * pitch_y + taps[2].first[p] * pitch_z;
         }
         const bool all = taps[0].all && taps[1].all && taps[2].all;
+        for (int d = 0; d < 3 && !all; ++d) find_used(taps[d], brick.taps[d]);
         const Vector<C> value =
             all ? interpolate<fixed, false>(brick, taps, place) : interpolate<fixed, true>(brick, taps, place);
         value.store(out + begin);
