@@ -18,6 +18,7 @@
 namespace revoxel::io {
 namespace {
 
+constexpr std::int64_t kWritebackBytes = std::int64_t{8} << 20;
 constexpr mode_t kFileMode = 0666;  // less the umask, as for any new file
 
 std::string folder_of(const std::string& path) {
@@ -159,6 +160,14 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
         bytes_written_ += put;
         bytes = bytes.subspan(static_cast<std::size_t>(put));
     }
+    start_writeback();
+}
+
+// The disk works while more is computed, and sync() has less to wait for. Failing is none: sync() will tell.
+void AtomicFile::start_writeback() noexcept {
+    if (bytes_written_ - handed_over_ < kWritebackBytes) return;
+    ::sync_file_range(fd_, handed_over_, bytes_written_ - handed_over_, SYNC_FILE_RANGE_WRITE);
+    handed_over_ = bytes_written_;
 }
 
 void AtomicFile::sync() {

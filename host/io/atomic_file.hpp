@@ -45,6 +45,7 @@ private:
     void give_hidden_name();
     bool publish_without_replacing();
     void publish_replacing();
+    void start_writeback() noexcept;
     void sync_folder() const;
     void take_back() noexcept;
 
@@ -55,6 +56,7 @@ private:
     bool exchanged_ = false;  // the replaced file now bears the hidden name
     int fd_ = -1;
     std::int64_t bytes_written_ = 0;
+    std::int64_t handed_over_ = 0;  // of those, to the disk
 };
 
 }  // namespace revoxel::io
