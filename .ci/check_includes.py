@@ -34,7 +34,7 @@ ALLOWED = {
     "pipeline": {"engine", "io", "executors", "plan", "geometry", "math"},
     "cli": {"pipeline", "engine", "io", "executors", "plan", "geometry", "math"},
     "python": {"pipeline", "engine", "io", "executors", "plan", "geometry", "math"},
-    "bench": {"pipeline", "engine", "io", "executors", "cuda", "plan", "geometry", "math"},
+    "bench": {"cli", "pipeline", "engine", "io", "executors", "cuda", "plan", "geometry", "math"},
     "oracle": {"geometry"},
 }
 

@@ -2,12 +2,14 @@
 // after it stops.
 //   bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]
 // Prints JSON: seconds of each run (the first, a warm-up, apart) and their processor time, the bytes of input and
-// output, and the seconds that a copy of as many bytes takes with the same threads.
+// output, the most memory that the process held until then, and the seconds that a copy of as many bytes takes with
+// the same threads.
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <ctime>
 #include <exception>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -37,6 +39,16 @@ double cpu_seconds() {
     timespec now{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// The most memory that this process has held so far; 0 where the system does not say.
+std::int64_t peak_bytes() {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;) {
+        std::int64_t kib = 0;
+        if (word == "VmHWM:" && status >> kib) return 1024 * kib;
+    }
+    return 0;
 }
 
 /// Reads half of `bytes` and writes the other half, in pieces of 1 MiB. The fastest of `repeat`.
@@ -114,6 +126,7 @@ int bench(int repeat, const std::vector<std::string>& words) {
     facts["threads"] = ThreadPool(options.threads).size();
     facts["input_bytes"] = image.volume.size_bytes();
     facts["output_bytes"] = output.size_bytes();
+    facts["peak_bytes"] = peak_bytes();
     image.volume = Volume();
     facts["copy_s"] = copy_seconds(facts["input_bytes"].get<std::int64_t>() + output.size_bytes(), options.threads, 5);
     if (!job.request.output.empty()) {

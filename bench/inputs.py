@@ -1,12 +1,14 @@
 """The volumes that the benchmarks resample, made from a real scan: a CT of 512x512x41 voxels, stacked back and forth."""
 import argparse
+import os
 import pathlib
 
 import nibabel
 import numpy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SCAN = ROOT.parent / "shared/data/nifti/anat/CRLM-CT-1004_CT_0p8x0p8x5.nii.gz"
+SCANS = pathlib.Path(os.environ.get("REVOXEL_TEST_SHARED_DATA", ROOT.parent / "shared/data"))
+SCAN = SCANS / "nifti/anat/CRLM-CT-1004_CT_0p8x0p8x5.nii.gz"
 LABELS = 104
 CHANNELS = 25
 
@@ -53,32 +55,42 @@ def oblique_affine(shape, spacing, out_shape, degrees):
     return affine
 
 
-def make(folder, scale=1):
-    """All inputs, each extent divided by `scale`. Files that are there are kept."""
+def extent(full, scale):
+    """A full extent divided by `scale`, with enough voxels left for every kernel."""
+    return max(8, full // scale)
+
+
+def middle(volume, n):
+    """The middle n x n voxels of each slice: the corners of a CT are air."""
+    i, j = ((size - n) // 2 for size in volume.shape[:2])
+    return volume[i : i + n, j : j + n]
+
+
+def make(folder, scale=1, names=None):
+    """These inputs (all, where none is named), each extent divided by `scale`. Files that are there are kept."""
+    if not SCAN.exists():
+        raise SystemExit(f"the scan is not there: {SCAN} (set REVOXEL_TEST_SHARED_DATA to the folder of scans)")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     scan = numpy.asarray(nibabel.load(SCAN).dataobj).astype(numpy.int16)
-    n = lambda extent: max(8, extent // scale)
-    crop = lambda k: numpy.ascontiguousarray(stacked(scan, k)[: n(512), : n(512)])
+    n = lambda full: extent(full, scale)
+    crop = lambda k: numpy.ascontiguousarray(middle(stacked(scan, k), n(512)))
     spacing = (0.8, 0.8, 2.5)
 
     def once(name, content):
         path = folder / name
-        if not path.exists():
-            voxels, spacing_mm = content()
-            save(path, voxels, spacing_mm)
-        return path
+        if not path.exists() and (names is None or name in names):
+            save(path, *content())
 
     once("ct.nii", lambda: (crop(n(300)), spacing))
     once("ct.nii.gz", lambda: (crop(n(300)), spacing))
     once("cube512.nii", lambda: (crop(n(512)), (1.0, 1.0, 1.0)))
-    once("cube256.nii", lambda: (crop(n(256))[: n(256), : n(256)].astype(numpy.float32), (1.0, 1.0, 1.0)))
+    once("cube256.nii", lambda: (middle(crop(n(256)), n(256)).astype(numpy.float32), (1.0, 1.0, 1.0)))
     once("labels.nii", lambda: (blobs((n(512), n(512), n(300)), LABELS, 1), spacing))
     random = numpy.random.default_rng(2)
     once("logits.nii", lambda: (random.normal(size=(n(128),) * 3 + (CHANNELS,)).astype(numpy.float32), (3.2, 3.2, 5.9)))
     shape, out = (n(512), n(512), n(300)), (n(410), n(410), n(750))
-    if not (folder / "oblique.nii").exists():
-        save(folder / "oblique.nii", numpy.zeros(out, numpy.uint8), None, oblique_affine(shape, spacing, out, 15.0))
+    once("oblique.nii", lambda: (numpy.zeros(out, numpy.uint8), None, oblique_affine(shape, spacing, out, 15.0)))
     return folder
 
 

@@ -336,12 +336,12 @@ def ct_sheet(program):
 # Files
 
 
-def fill_in(text, name, body):
+def fill_in(text, name, body, by="bench/quality.py"):
     """The text between the markers of `name`, replaced."""
-    begin, end = f"<!-- {name}: written by bench/quality.py -->", f"<!-- end of {name} -->"
+    begin, end = f"<!-- {name}: written by {by} -->", f"<!-- end of {name} -->"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise SystemExit(f"quality.md: expected once: {begin} ... {end}")
+        raise SystemExit(f"the page must have once: {begin} ... {end}")
     return pattern.sub(lambda _: f"{begin}\n{body}\n{end}", text)
 
 

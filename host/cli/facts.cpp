@@ -186,6 +186,8 @@ Json result_facts(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
     return {{"backend", r.backend},
             {"workspace_bytes", r.workspace_bytes},
+            {"peak_bytes", peak_bytes()},
+            {"slab_slices", r.slab > 0 ? Json(r.slab) : Json()},
             {"kept_labels", kept_facts(r.kept_labels)},
             {"seconds",
              {{"read", r.read_s},

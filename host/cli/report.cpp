@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -283,6 +284,18 @@ Throughput resample_throughput(const ResampleJob& job, const ResampleResult& res
     return {values / result.resample_s / 1e6, moved / result.resample_s / 1e6};
 }
 
+/// The most that the program has held so far.
+std::int64_t peak_bytes() {
+    struct rusage usage {};
+    return ::getrusage(RUSAGE_SELF, &usage) == 0 ? std::int64_t{1024} * usage.ru_maxrss : 0;
+}
+
+std::string memory_text(const ResampleResult& r) {
+    const std::string peak = bytes(peak_bytes()) + " at most";
+    if (r.slab == 0) return peak + ", whole volumes";
+    return peak + fmt::format(", streamed in slabs of {} {}", r.slab, r.slab == 1 ? "slice" : "slices");
+}
+
 std::string result_report(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
     const std::string kept = kept_text(r.kept_labels);
@@ -293,7 +306,7 @@ std::string result_report(const ResampleJob& job, const ResampleResult& r) {
             table({
                 {"speed", fmt::format("{:.{}f} Mvoxel/s, {:.0f} MB/s while resampling ({})", speed.mvoxels_per_s,
                                       speed.mvoxels_per_s < 100.0 ? 1 : 0, speed.mbytes_per_s, r.backend)},
-                {"workspace", bytes(r.workspace_bytes)},
+                {"memory", memory_text(r)},
                 {"values", fmt::format("{} to {}  ->  {} to {}", number(r.input_range.min), number(r.input_range.max),
                                        number(r.output_range.min), number(r.output_range.max))},
                 {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},

@@ -1,6 +1,7 @@
 // What `revoxel resample` tells a person: plain ASCII for 80 columns.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "pipeline/judgement.hpp"
@@ -24,11 +25,14 @@ std::string orientation_text(const Affine& affine);
 
 /// Before computing: the before/after table and what will be done.
 std::string plan_report(const ResampleJob& job);
-/// Plan::describe() and the bytes of everything; workspace unknown (-1) before the executor exists.
+/// Plan::describe() and the bytes of everything.
 std::string explanation(const ResampleJob& job);
 /// After computing.
 std::string result_report(const ResampleJob& job, const ResampleResult& result);
 std::string comparison_report(const pipeline::Comparison& comparison);
+
+/// The most memory that the program has held so far, bytes.
+std::int64_t peak_bytes();
 
 /// Share of the stored values per second that a phase handled.
 struct Throughput {

@@ -49,18 +49,18 @@ Plan plan_of_weights(Plan sums) {
     return sums;
 }
 
-/// Input voxels less than max(1, k) away from a position on one axis, inside it.
+/// Input voxels less than max(1, k) away from a position on one axis, of those from `begin` to `end`.
 struct Neighbours {
     std::int64_t lo, hi;
 };
 
-Neighbours neighbours(double c, double k, std::int64_t n) {
+Neighbours neighbours(double c, double k, std::int64_t begin, std::int64_t end) {
     const double near = std::floor(c + 0.5);
     if (std::fabs(c - near) < math::kIntegerSnap) c = near;
     const double reach = std::max(1.0, k) - math::kIntegerSnap;
     const auto lo = static_cast<std::int64_t>(std::floor(c - reach)) + 1;
     const auto hi = static_cast<std::int64_t>(std::ceil(c + reach));
-    return {std::max<std::int64_t>(lo, 0), std::min(hi, n)};
+    return {std::max(lo, begin), std::min(hi, end)};
 }
 
 /// Computed values that are held for each output voxel: the sum, and the sum of the weights.
@@ -232,14 +232,16 @@ private:
 
     C clipped(C value, const ConstVolumeView& input, const double (&c)[3], const double (&step)[3]) const {
         Neighbours box[3];
-        for (int d = 0; d < 3; ++d) box[d] = neighbours(c[d], step[d], input.extent[d]);
+        const Extent& first = plan_.first_input;
+        for (int d = 0; d < 3; ++d) box[d] = neighbours(c[d], step[d], first[d], first[d] + input.extent[d]);
         C low = INFINITY, high = -INFINITY;
         dispatch(input.dtype, [&](auto zero) {
             using T = decltype(zero);
             for (std::int64_t k = box[2].lo; k < box[2].hi; ++k)
                 for (std::int64_t j = box[1].lo; j < box[1].hi; ++j)
                     for (std::int64_t i = box[0].lo; i < box[0].hi; ++i) {
-                        const auto v = static_cast<C>(*reinterpret_cast<const T*>(address(input, i, j, k)));
+                        const auto v = static_cast<C>(
+                            *reinterpret_cast<const T*>(address(input, i - first[0], j - first[1], k - first[2])));
                         if (nan_aware_ && !std::isfinite(v)) continue;
                         low = v < low ? v : low;  // NaN changes nothing
                         high = v > high ? v : high;

@@ -117,6 +117,37 @@ void crop_passes(Plan& plan, const Box3& box) {
     plan.stages = std::move(stages);
 }
 
+/// Clip local looks at the input voxels less than max(1, step) away, which may lie beyond the taps.
+Box3 with_neighbours(const Plan& plan, const Box3& outputs, Box3 in) {
+    for (int a = 0; a < 3; ++a) {
+        const AxisSummary& axis = plan.axes[a];
+        const int d = plan.separable ? axis.input_axis : a;
+        const double reach = std::max(1.0, std::fabs(axis.step)) + 1.0;
+        double low = 0.0, high = 0.0;
+        if (plan.separable) {
+            const double first = axis.offset + axis.step * static_cast<double>(outputs.lo[a] + axis.first_output);
+            const double last = axis.offset + axis.step * static_cast<double>(outputs.hi[a] - 1 + axis.first_output);
+            low = std::min(first, last);
+            high = std::max(first, last);
+        } else {
+            const auto& gather = std::get<AffineGather>(plan.stages.back());
+            low = high = gather.out_to_in(d, 3);
+            for (int c = 0; c < 3; ++c) {
+                const auto begin = static_cast<double>(outputs.lo[c] + gather.first_output[c]);
+                const auto end = static_cast<double>(outputs.hi[c] - 1 + gather.first_output[c]);
+                low += std::min(gather.out_to_in(d, c) * begin, gather.out_to_in(d, c) * end);
+                high += std::max(gather.out_to_in(d, c) * begin, gather.out_to_in(d, c) * end);
+            }
+        }
+        const double from = static_cast<double>(plan.first_input[d]), n = static_cast<double>(plan.input.extent[d]);
+        const double lo = std::clamp(std::floor(low - reach) - from, 0.0, n - 1.0);
+        const double hi = std::clamp(std::ceil(high + reach) + 1.0 - from, 1.0, n);
+        in.lo[d] = std::min(in.lo[d], static_cast<std::int64_t>(lo));
+        in.hi[d] = std::max(in.hi[d], static_cast<std::int64_t>(hi));
+    }
+    return in;
+}
+
 /// Lets a plan read the input box `in` instead of the whole input.
 void rebase(Plan& plan, const Box3& in) {
     AffineGather* gather = plan.separable ? nullptr : &std::get<AffineGather>(plan.stages.back());
@@ -139,6 +170,7 @@ void rebase(Plan& plan, const Box3& in) {
     if (plan.separable) {
         std::erase_if(plan.stages, [](const Stage& s) { return std::get<AxisPass>(s).taps.is_identity(); });
     }
+    for (int d = 0; d < 3; ++d) plan.first_input[d] += in.lo[d];
     plan.input = grid_of_box(plan.input, in);
 }
 
@@ -177,6 +209,7 @@ Plan Plan::cropped(const Box3& box) const {
 Box3 Plan::input_box(const Box3& box) const {
     Box3 in = intersection(box, covered);
     if (in.empty()) return {};
+    const Box3 outputs = in;
     for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
         if (const auto* gather = std::get_if<AffineGather>(&*stage)) {
             in = gather_input(*gather, in);
@@ -185,13 +218,16 @@ Box3 Plan::input_box(const Box3& box) const {
             through_table(pass.taps, in.lo[pass.axis], in.hi[pass.axis]);
         }
     }
-    if (!separable) return in;
-    Box3 permuted;
-    for (int a = 0; a < 3; ++a) {
-        permuted.lo[input_axis[a]] = in.lo[a];
-        permuted.hi[input_axis[a]] = in.hi[a];
+    if (separable) {
+        Box3 permuted;
+        for (int a = 0; a < 3; ++a) {
+            permuted.lo[input_axis[a]] = in.lo[a];
+            permuted.hi[input_axis[a]] = in.hi[a];
+        }
+        in = permuted;
     }
-    return permuted;
+    if (options.clip == Clip::local) in = with_neighbours(*this, outputs, in);
+    return in;
 }
 
 }  // namespace revoxel

@@ -228,6 +228,8 @@ struct Plan {
     PlanOptions options;
     ComputeType compute = ComputeType::f32;
     bool separable = true;
+    Extent first_input{0, 0, 0};  ///< of a part: where its input begins in the whole one; the whole one's index 0 is
+                                  ///< what AxisSummary::offset counts from
     std::array<int, 3> input_axis{0, 1, 2};  ///< separable route: output axis a reads input axis input_axis[a]
     std::array<AxisSummary, 3> axes;
     /// Separable route: the output voxels whose centres lie inside the input; the others are fill.

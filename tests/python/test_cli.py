@@ -354,7 +354,7 @@ def test_output_that_cannot_be_printed_is_an_error(program, tmp_path):
     "limit, code", [(("-v", 150_000), 5), (("-f", 100), 4)], ids=["little memory", "a limit on the size of files"]
 )
 def test_limits_of_the_shell(program, tmp_path, limit, code):
-    words = [str(program), "resample", str(CT), str(tmp_path / "o.nii"), "--spacing", "0.4", "--quiet"]
+    words = [str(program), "resample", str(CT), str(tmp_path / "o.nii"), "--spacing", "0.4", "--fill", "min", "--quiet"]
     script = f'ulimit {limit[0]} {limit[1]} && exec "$@"'
     done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, check=False)
     assert_one_line_error(done, code)

@@ -89,7 +89,7 @@ def test_tables_go_between_their_markers():
     once = quality.fill_in(text, "a", "new \\1")
     assert once == text.replace("old", "new \\1")
     assert quality.fill_in(once, "a", "new \\1") == once
-    with pytest.raises(SystemExit, match="expected once"):
+    with pytest.raises(SystemExit, match="must have once"):
         quality.fill_in(text, "b", "new")
 
 

@@ -136,18 +136,27 @@ TEST_F(Streaming, NanFillNanAwareAndLocalClip) {
     const std::string input =
         save<float>("nan.nii", grid_of({9, 8, 12}, {1, 1, 2}), DType::float32,
                     [](auto i, auto j, auto k) { return noise(i, j, k) < 0.2 ? std::nan("") : noise(j, k, i); });
-    ResampleRequest r = request(input);
-    expect_same(r);
-    r.nan_fill = -3.0;
-    expect_same(r);
-    r.nan_fill.reset();
-    r.nan_aware = true;
-    expect_same(r);
-    r.nan_aware = false;
-    r.clip = Clip::local;
-    r.kernel = Kernel::cubic;
-    r.dtype = DType::int16;
-    expect_same(r);
+    const auto expect_same_with = [&](const char* what, auto&& change) {
+        SCOPED_TRACE(what);
+        ResampleRequest r = request(input);
+        change(r);
+        expect_same(r);
+    };
+    expect_same_with("NaN as it is", [](ResampleRequest&) {});
+    expect_same_with("NaN filled", [](ResampleRequest& r) { r.nan_fill = -3.0; });
+    expect_same_with("NaN left out", [](ResampleRequest& r) { r.nan_aware = true; });
+    expect_same_with("clip local", [](ResampleRequest& r) {
+        r.clip = Clip::local;
+        r.kernel = Kernel::cubic;
+        r.dtype = DType::int16;
+    });
+    // The neighbours that clip the value lie beyond its taps.
+    expect_same_with("clip local, down", [](ResampleRequest& r) {
+        r.clip = Clip::local;
+        r.grid.spacing_mm = Vec3{2.6, 2.6, 5.3};
+        r.kernel = Kernel::cubic;
+        r.antialias = Antialias::none;
+    });
 }
 
 TEST_F(Streaming, LabelsAndTheShareOfOne) {
