@@ -60,7 +60,7 @@ void check_grid_ways(const ResampleArguments& a) {
     if (a.iso) ways.push_back("--iso");
     if (a.budget) ways.push_back("--budget");
     if (a.like) ways.push_back("--like");
-    if (ways.empty()) {
+    if (ways.empty() && !a.target_fwhm) {
         refuse(
             "no output grid; give one of --spacing, --x-spacing (y, z), --size, --iso, --budget or --like, for example "
             "--spacing 1");
@@ -91,6 +91,8 @@ GridRequest grid_from(const ResampleArguments& a) {
     grid.iso = a.iso;
     if (a.budget) grid.budget = parse_budget("--budget", *a.budget);
     grid.like = a.like;
+    const bool asked = grid.spacing_mm || grid.extent || grid.iso || grid.budget || grid.like;
+    if (!asked) grid.spacing_mm = Vec3{0.0, 0.0, 0.0};  // a blur to a target resolution
     if (a.grid_policy) grid.policy = grid_policy_from_name(*a.grid_policy);
     if (a.round) grid.rule = count_rule_from_name(*a.round);
     return grid;

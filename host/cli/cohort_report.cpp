@@ -264,7 +264,7 @@ std::string Report::changes() const {
     for (std::size_t s = 0; s < plan_.scans.size(); ++s) {
         const PlannedScan& p = plan_.scans[s];
         rows.push_back({name(s), change_text(p, 0), change_text(p, 1), change_text(p, 2), grouped(p.voxels),
-                        bytes(p.output_bytes), bytes(p.peak_bytes()), duration(p.seconds)});
+                        bytes(p.output_bytes), bytes(p.peak_bytes), duration(p.seconds)});
     }
     return file_table(rows) +
            "  = kept   x1.3 up-sampled   x2.5! more than 2x   /1.3 down-sampled, low-passed (labels: voted)\n";
@@ -287,7 +287,7 @@ std::string Report::costs() const {
     return table(
         {{"output",
           fmt::format("{} in all, not compressed ({} now)", bytes(plan_.output_bytes), bytes(plan_.input_bytes))},
-         {"memory", fmt::format("{} at most, for {}", bytes(peak.peak_bytes()),
+         {"memory", fmt::format("{} at most, for {}", bytes(peak.peak_bytes),
                                 shortened(name(plan_.largest_peak), kWidth - 40))},
          {"time",
           fmt::format("about {}{}", duration(plan_.seconds), plan_.scans.size() > 1 ? ", one file after another" : "")},

@@ -106,7 +106,8 @@ void add_resolution_options(CLI::App& app, ResampleArguments& a) {
     option(app, group, "--source-fwhm", a.source_fwhm, "MM",
            "what the scan resolves (full width at half maximum): one number, or three for the input's axes");
     option(app, group, "--target-fwhm", a.target_fwhm, "MM",
-           "what the result is to resolve: it is blurred by sqrt(target^2 - source^2)");
+           "what the result is to resolve: it is blurred by sqrt(target^2 - source^2), on the input's grid if none is "
+           "asked for");
     option(app, group, "--slice-thickness", a.slice_thickness, "MM",
            "what a voxel is the mean of along the slice axis (the header's, else that of a single slice, else the "
            "coarsest); low-passes then allow for gaps and overlap",

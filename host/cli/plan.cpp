@@ -102,7 +102,7 @@ Json scan_facts(const PlannedScan& p) {
             {"step", p.step},
             {"downsampled", downsampled},
             {"upsampled_more_than_2x", much_upsampled},
-            {"peak_memory_bytes", p.peak_bytes()},
+            {"peak_memory_bytes", p.peak_bytes},
             {"seconds", p.seconds},
             {"outlier", outlier},
             {"warnings", h.warnings}};
@@ -130,7 +130,7 @@ Json cohort_facts(const CohortPlan& plan, const std::vector<io::UnusablePath>& u
         {"upsampled_more_than_2x", change_facts(plan.much_upsampled)},
         {"input_bytes", plan.input_bytes},
         {"output_bytes", plan.output_bytes},
-        {"peak_memory_bytes", plan.scans[plan.largest_peak].peak_bytes()},
+        {"peak_memory_bytes", plan.scans[plan.largest_peak].peak_bytes},
         {"peak_memory_file", plan.scans[plan.largest_peak].scan.path},
         {"seconds", plan.seconds},
         {"rates",

@@ -189,15 +189,21 @@ double estimated_seconds(const PlannedScan& planned) {
 }
 
 void resample(PlannedScan& planned, double mm) {
-    GridRequest request;
-    request.spacing_mm = Vec3{mm, mm, mm};
-    io::NiftiHeader output = planned.scan.header;
-    output.grid = choose_grid(request, planned.scan.header, false).grid;
+    ResampleJob job;
+    job.request.grid.spacing_mm = Vec3{mm, mm, mm};
+    job.input = planned.scan.header;
+    job.output = planned.scan.header;
+    io::NiftiHeader& output = job.output;
+    output.grid = choose_grid(job.request.grid, job.input, false).grid;
     const Vec3 after = spacing(output.grid);
     planned.extent = output.grid.extent;
     for (int d = 0; d < 3; ++d) planned.step[d] = after[d] / planned.spacing_mm[d];
     planned.voxels = voxel_count(output.grid);
     planned.output_bytes = volume_bytes(output);
+    PlanOptions options;
+    options.input_dtype = options.output_dtype = output.dtype;
+    job.plan = make_plan(job.input.grid, output.grid, options);
+    planned.peak_bytes = plan_memory(job, false).bytes;
     planned.seconds = estimated_seconds(planned);
 }
 
@@ -222,7 +228,7 @@ void add_up(CohortPlan& plan) {
         plan.output_bytes += p.output_bytes;
         plan.seconds += p.seconds;
         if (p.voxels > plan.scans[plan.largest_output].voxels) plan.largest_output = s;
-        if (p.peak_bytes() > plan.scans[plan.largest_peak].peak_bytes()) plan.largest_peak = s;
+        if (p.peak_bytes > plan.scans[plan.largest_peak].peak_bytes) plan.largest_peak = s;
     }
 }
 

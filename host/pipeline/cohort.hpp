@@ -73,10 +73,9 @@ struct PlannedScan {
     Vec3 step{1, 1, 1};       ///< input voxels per output voxel; exactly 1 for an axis that is kept as it is
     std::int64_t voxels = 0;  ///< of one volume
     std::int64_t input_bytes = 0, output_bytes = 0;  ///< of the voxels of all volumes, not compressed
+    std::int64_t peak_bytes = 0;                     ///< estimate: what a run takes on this machine
     double seconds = 0.0;                            ///< estimate, written as .gz
 
-    /// A run holds the input and the output.
-    std::int64_t peak_bytes() const { return input_bytes + output_bytes; }
     bool downsampled(int axis) const { return step[axis] > 1.0; }
     bool much_upsampled(int axis) const { return step[axis] * kMuchUpsampled < 1.0; }
 };

@@ -102,6 +102,19 @@ void check_request(const ResampleRequest& request, const io::NiftiHeader& input,
         refuse(fmt::format("{}: argmax needs a volume of scores for each class; found one volume, expected a 4-D file",
                            request.input));
     }
+    std::string counts;
+    int dimensions = 0;
+    for (int d = 4; d < 8; ++d) {
+        if (d > input.dim[0] || input.dim[d] < 2) continue;
+        counts += fmt::format("{}{}", counts.empty() ? "" : " x ", input.dim[d]);
+        ++dimensions;
+    }
+    if (dimensions > 1) {
+        refuse(
+            fmt::format("{}: argmax needs the scores along one dimension; found {} volumes, expected a 4-D file, or "
+                        "5-D with one volume along the fourth",
+                        request.input, counts));
+    }
     if (label.softmax && is_integer(input.dtype)) {
         refuse(
             fmt::format("{}: softmax needs scores of a floating type; found {}", request.input, name_of(input.dtype)));

@@ -18,6 +18,9 @@ constexpr double kSameWidth = 1e-3;
 /// A Gaussian narrower than this many output voxels (full width at half maximum) keeps 13 % and more at the new Nyquist
 /// frequency: exp(-(pi/2)^2 2 (1.5/2.355)^2).
 constexpr double kFewestVoxels = 1.5;
+/// A scan that resolves less than this many of its voxels is aliased: from 1.33 the target is missed by 4.5 %, from 1.7
+/// by less than 2 % (a Gaussian point, by a fit).
+constexpr double kFewestSourceVoxels = 1.7;
 
 void check_width(const char* what, double mm) {
     if (mm > 0.0 && std::isfinite(mm)) return;
@@ -212,6 +215,14 @@ std::vector<std::string> resolution_warnings(const ResolutionRequest& request, c
         }
     }
     if (!request.target_fwhm_mm) return warnings;
+    for (int d = 0; d < 3; ++d) {
+        const double source = (*request.source_fwhm_mm)[d];
+        if (asked.blur[d] == 0.0 || plan.input.extent[d] == 1 || source >= kFewestSourceVoxels * s[d]) continue;
+        warnings.push_back(
+            fmt::format("input axis {}: {:g} mm FWHM on voxels of {:g} mm is less than {:g} voxels; the scan is "
+                        "aliased already and may miss the target by more than 2 %",
+                        axis_name(d), source, s[d], kFewestSourceVoxels));
+    }
     for (int a = 0; a < 3; ++a) {
         const int d = plan.separable ? plan.axes[a].input_axis : a;
         const double width = (*request.target_fwhm_mm)[d] / t[a];

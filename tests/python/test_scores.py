@@ -46,6 +46,15 @@ def test_argmax(channel_last, grid, resample, tmp_path):
     assert len(np.unique(expected)) == 5
 
 
+def test_scores_along_two_dimensions_are_refused(revoxel, tmp_path):
+    """Times x channels are not the classes of one volume."""
+    data = np.ascontiguousarray(np.moveaxis(scores_of(6), 0, -1)).reshape(*SHAPE, 2, 3)
+    source = save(tmp_path / "in.nii", data, np.diag([2, 2, 3, 1]))
+    done = revoxel("resample", source, tmp_path / "out.nii", "--spacing", 2, "--argmax")
+    assert done.returncode == 2 and "2 x 3 volumes" in done.stderr, done.stderr
+    assert not (tmp_path / "out.nii").exists()
+
+
 @pytest.mark.parametrize("interp", ["nearest", "cubic", "bspline3", "lanczos3"])
 def test_argmax_with_other_kernels(interp, resample, tmp_path):
     scores = scores_of(4)
