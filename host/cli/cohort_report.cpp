@@ -287,8 +287,8 @@ std::string Report::costs() const {
     return table(
         {{"output",
           fmt::format("{} in all, not compressed ({} now)", bytes(plan_.output_bytes), bytes(plan_.input_bytes))},
-         {"memory", fmt::format("{} at most, for {}", bytes(peak.peak_bytes),
-                                shortened(name(plan_.largest_peak), kWidth - 40))},
+         {"memory",
+          fmt::format("{} at most, for {}", bytes(peak.peak_bytes), shortened(name(plan_.largest_peak), kWidth - 40))},
          {"time",
           fmt::format("about {}{}", duration(plan_.seconds), plan_.scans.size() > 1 ? ", one file after another" : "")},
          {"", fmt::format("estimate, from {:.0f} Mvoxel/s, {:.0f} MB/s gunzip and {:.0f} MB/s gzip: two cores, "

@@ -129,7 +129,7 @@ struct KeptLabel {
 
 struct ResampleResult {
     double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds; streamed: waiting for files
-    std::int64_t slab = 0;  ///< output slices of a slab; 0: not streamed
+    std::int64_t slab = 0;                                          ///< output slices of a slab; 0: not streamed
     double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
     std::string backend;  ///< name() of the executor
     std::int64_t workspace_bytes = 0;
