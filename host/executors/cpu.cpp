@@ -45,7 +45,7 @@ public:
             filtered_.resize(static_cast<std::size_t>(gather_->extent[0] * gather_->extent[1] * gather_->extent[2]));
             march_.emplace(gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0, pool_.size());
         }
-        points_.emplace(*gather_, plan_.output.extent, plan_.covered, plan_.options.fill, pool_.size());
+        points_.emplace(*gather_, plan_.output.extent, plan_.options.fill, pool_.size());
     }
 
     void run(const ConstVolumeView& input, const VolumeView& output) override {

@@ -28,9 +28,8 @@ int most_taps(const math::PointKernel& kernel) {
 }  // namespace
 
 template <typename C>
-PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, const Box3& covered, double fill,
-                            int threads)
-    : gather_(gather), frame_(frame_of(gather)), output_(output), covered_(covered), fill_(fill) {
+PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, double fill, int threads)
+    : gather_(gather), frame_(frame_of(gather)), output_(output), fill_(fill) {
     bool dense = true;
     for (int d = 0; d < 3; ++d) {
         const auto a = static_cast<std::size_t>(d);

@@ -18,7 +18,7 @@ namespace revoxel {
 template <typename C>
 class PointGather {
 public:
-    PointGather(const AffineGather& gather, const Extent& output, const Box3& covered, double fill, int threads);
+    PointGather(const AffineGather& gather, const Extent& output, double fill, int threads);
     /// `source` is the array that `gather` reads. Every voxel of `output` is written.
     void run(const ConstVolumeView& source, const VolumeView& output, const math::Storing& storing, ThreadPool& pool,
              const std::function<void(double)>& progress);
@@ -56,7 +56,6 @@ private:
     AffineGather gather_;
     math::GatherFrame frame_;
     Extent output_;
-    Box3 covered_;
     double fill_;
     std::array<math::PointKernel, 3> kernel_;
     std::array<std::vector<C>, 3> norm_;

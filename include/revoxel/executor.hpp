@@ -28,7 +28,8 @@ struct ExecutorOptions {
     std::function<void(double)> progress;
 };
 
-/// Runs one plan, again and again. All memory is taken in the constructor. One run() at a time per executor; different
+/// Runs one plan, again and again. All memory is taken in the constructor (but for the later parts of large plans that
+/// clip locally or leave out NaN). One run() at a time per executor; different
 /// executors are independent.
 class Executor {
 public:
