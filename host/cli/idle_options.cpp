@@ -39,6 +39,7 @@ std::vector<std::string> idle_options(const ResampleArguments& a, const Resample
     if (a.nan_aware && !is_integer(job.input.dtype) && job.request.label.fraction) {
         add("--nan-aware", "the share of a label is always a number");
     }
+    if (a.clip && o.clip != Clip::none && job.plan.is_copy()) add("--clip", "values are copied, none is computed");
     if (a.integers && !is_integer(job.output.dtype)) {
         add("--integers", fmt::format("the output is {}", name_of(job.output.dtype)));
     }

@@ -55,7 +55,9 @@ pipeline::PreviewOptions preview_options(const ResampleJob& job, const Volume& i
     if (label.fraction && !job.request.mask_threshold) options.window_after = pipeline::Window{0.0, 1.0};
     if (label.labels) options.title += ", votes of labels";
     if (label.fraction) options.title += fmt::format(", share of label {}", number(*label.fraction));
-    if (label.argmax) options.title += ", class of the largest score";
+    if (label.argmax) {
+        options.title += label.softmax ? ", class of the largest probability" : ", class of the largest score";
+    }
     if (job.request.mask_threshold) options.title += fmt::format(", 1 from {} on", number(*job.request.mask_threshold));
     return options;
 }
