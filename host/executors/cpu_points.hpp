@@ -35,6 +35,100 @@ REVOXEL_INLINE Vector<C> joined(const Vector<double> (&halves)[kHalves<C>]) {
     }
 }
 
+/// math::sin_pi, operation by operation.
+REVOXEL_INLINE Vector<double> sin_pi(Vector<double> t) {
+    using D = Vector<double>;
+    using L = Lanes<double>;
+    const D half = D::all(0.5), one = D::all(1.0), zero = D::all(0.0);
+    D sign = one;
+    for (L above = L::where_less(half, t); above.any(); above = L::where_less(half, t)) {
+        t = L::choose(above, t - one, t);
+        sign = L::choose(above, zero - sign, sign);
+    }
+    for (L below = L::where_less(t, D::all(-0.5)); below.any(); below = L::where_less(t, D::all(-0.5))) {
+        t = L::choose(below, t + one, t);
+        sign = L::choose(below, zero - sign, sign);
+    }
+    const D u = D::all(3.14159265358979323846) * t, u2 = u * u;
+    D sum = one;
+    for (int n = 22; n >= 2; n -= 2) sum = one - u2 / D::all(static_cast<double>(n * (n + 1))) * sum;
+    return sign * u * sum;
+}
+
+/// math::windowed_sinc, operation by operation.
+REVOXEL_INLINE Vector<double> windowed_sinc(math::Window window, double r, Vector<double> x) {
+    using D = Vector<double>;
+    using L = Lanes<double>;
+    const D pi = D::all(3.14159265358979323846);
+    x = L::choose(L::where_less(x, D::all(0.0)), D::all(0.0) - x, x);
+    const D sinc = sin_pi(x) / (pi * x), t = x / D::all(r);
+    const auto cos_pi = [](D v) { return sin_pi(v + D::all(0.5)); };
+    D value;
+    switch (window) {
+        case math::Window::lanczos: value = sinc * sin_pi(t) / (pi * t); break;
+        case math::Window::hamming: value = sinc * (D::all(0.54) + D::all(0.46) * cos_pi(t)); break;
+        case math::Window::cosine: value = sinc * cos_pi(D::all(0.5) * t); break;
+        case math::Window::welch: value = sinc * (D::all(1.0) - t * t); break;
+        default:
+            value = sinc * (D::all(0.42) + D::all(0.5) * cos_pi(t) + D::all(0.08) * cos_pi(D::all(2.0) * t));
+            break;
+    }
+    value = L::choose(L::where_less(x, D::all(1e-9)), D::all(1.0), value);
+    return L::choose(L::where_less(x, D::all(r)), value, D::all(0.0));
+}
+
+/// math::bspline, operation by operation.
+REVOXEL_INLINE Vector<double> bspline(int n, Vector<double> x) {
+    using D = Vector<double>;
+    using L = Lanes<double>;
+    D values[6];
+    for (int i = 0; i <= n; ++i) {
+        const D y = x + D::all(0.5 * n) - D::all(i);
+        const D below_top = L::choose(L::where_less(y, D::all(0.5)), D::all(1.0), D::all(0.0));
+        values[i] = L::choose(L::where_less(y, D::all(-0.5)), D::all(0.0), below_top);
+    }
+    for (int d = 1; d <= n; ++d) {
+        for (int i = 0; i <= n - d; ++i) {
+            const D y = x + D::all(0.5 * (n - d)) - D::all(i), half = D::all(0.5 * (d + 1));
+            values[i] = ((half + y) * values[i] + (half - y) * values[i + 1]) / D::all(d);
+        }
+    }
+    return values[0];
+}
+
+/// As math::general_taps for B-splines and windowed sincs: weights in double.
+template <typename C>
+void smooth_point_taps(const Brick<C>& brick, int d, const Vector<double> (&whole)[kHalves<C>],
+                       const Vector<double> (&fraction)[kHalves<C>], PointTaps<C>& taps) {
+    using D = Vector<double>;
+    const math::PointKernel& kernel = brick.kernel[d];
+    const bool spline = kernel.form == math::PointKernel::Form::bspline;
+    const int count = brick.taps[d];
+    D weight[math::kGatherTaps][kHalves<C>];
+    for (int h = 0; h < kHalves<C>; ++h) {
+        const D f = fraction[h];
+        D left = D::all(kernel.radius - 1);
+        if (spline && kernel.degree % 2 == 1) left = D::all((kernel.degree - 1) / 2);
+        if (spline && kernel.degree % 2 == 0) {
+            const auto lower = Lanes<double>::where_less(f, D::all(0.5));
+            left = Lanes<double>::choose(lower, D::all(kernel.degree / 2), D::all(kernel.degree / 2 - 1));
+        }
+        (whole[h] - left - D::all(static_cast<double>(brick.lo[d]))).store_indices(taps.first + h * D::kLanes);
+        const D low = D::all(0.0) - left - f;
+        D sum = D::all(0.0);
+        for (int t = 0; t < count; ++t) {
+            const D x = low + D::all(t);
+            weight[t][h] = spline ? bspline(kernel.degree, x)
+                                  : windowed_sinc(kernel.window, static_cast<double>(kernel.radius), x);
+            sum = sum + weight[t][h];
+        }
+        if (spline || !kernel.normalised) continue;
+        const D scale = D::all(1.0) / sum;
+        for (int t = 0; t < count; ++t) weight[t][h] = weight[t][h] * scale;
+    }
+    for (int t = 0; t < count; ++t) taps.weight[t] = joined<C>(weight[t]);
+}
+
 /// Weights that have no closed form, point by point.
 template <typename C>
 void general_point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
@@ -80,18 +174,20 @@ REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double
     const int count = fixed ? fixed : brick.taps[d];
     const bool closed = kernel.form == Form::linear || kernel.form == Form::cubic ||
                         (kernel.form == Form::bspline && kernel.degree == 3);
-    if (!closed) {
+    D base[kHalves<C>], fraction[kHalves<C>];
+    for (int h = 0; h < kHalves<C>; ++h) {
+        const D c = position[h], near = D::floor(c + D::all(0.5)), below = D::floor(c);
+        const auto whole = Lanes<double>::where_within(c - near, math::kIntegerSnap);
+        fraction[h] = Lanes<double>::choose(whole, D::all(0.0), c - below);
+        base[h] = Lanes<double>::choose(whole, near, below);
+    }
+    if (kernel.form == Form::windowed_sinc || (kernel.form == Form::bspline && !closed)) {
+        smooth_point_taps(brick, d, base, fraction, taps);
+    } else if (!closed) {
         general_point_taps(brick, d, position, taps);
     } else {
-        const double before = kernel.form == Form::linear ? 0.0 : 1.0;
-        const D shift = D::all(static_cast<double>(brick.lo[d]) + before);
-        D fraction[kHalves<C>];
-        for (int h = 0; h < kHalves<C>; ++h) {
-            const D c = position[h], near = D::floor(c + D::all(0.5)), below = D::floor(c);
-            const auto whole = Lanes<double>::where_within(c - near, math::kIntegerSnap);
-            fraction[h] = Lanes<double>::choose(whole, D::all(0.0), c - below);
-            (Lanes<double>::choose(whole, near, below) - shift).store_indices(taps.first + h * D::kLanes);
-        }
+        const D shift = D::all(static_cast<double>(brick.lo[d]) + (kernel.form == Form::linear ? 0.0 : 1.0));
+        for (int h = 0; h < kHalves<C>; ++h) (base[h] - shift).store_indices(taps.first + h * D::kLanes);
         const V f = joined<C>(fraction), one = V::all(C(1)), g = one - f;
         V(&w)[math::kGatherTaps] = taps.weight;
         if (kernel.form == Form::linear) {

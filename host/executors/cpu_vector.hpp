@@ -124,6 +124,9 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
         return {static_cast<__mmask16>(_mm512_cmp_pd_mask(_mm512_abs_pd(x.v), _mm512_set1_pd(bound), _CMP_LE_OQ))};
     }
+    static REVOXEL_INLINE Lanes where_less(Vector<double> a, Vector<double> b) {
+        return {static_cast<__mmask16>(_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ))};
+    }
     REVOXEL_INLINE Lanes operator|(Lanes o) const { return {static_cast<__mmask16>(m | o.m)}; }
     REVOXEL_INLINE Lanes operator&(Lanes o) const { return {static_cast<__mmask16>(m & o.m)}; }
     REVOXEL_INLINE bool any() const { return m != 0; }
@@ -250,6 +253,9 @@ struct Lanes {
         const __m256d size = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x.v);
         return {_mm256_castpd_ps(_mm256_cmp_pd(size, _mm256_set1_pd(bound), _CMP_LE_OQ))};
     }
+    static REVOXEL_INLINE Lanes where_less(Vector<double> a, Vector<double> b) {
+        return {_mm256_castpd_ps(_mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ))};
+    }
     REVOXEL_INLINE Lanes operator|(Lanes o) const { return {_mm256_or_ps(m, o.m)}; }
     REVOXEL_INLINE Lanes operator&(Lanes o) const { return {_mm256_and_ps(m, o.m)}; }
     REVOXEL_INLINE bool any() const { return _mm256_movemask_ps(m) != 0; }
@@ -373,6 +379,11 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_within(Vector<C> x, double bound) {
         Lanes r;
         for (int i = 0; i < Vector<C>::kLanes; ++i) r.m[i] = x.v[i] <= bound && x.v[i] >= -bound;
+        return r;
+    }
+    static REVOXEL_INLINE Lanes where_less(Vector<C> a, Vector<C> b) {
+        Lanes r;
+        for (int i = 0; i < Vector<C>::kLanes; ++i) r.m[i] = a.v[i] < b.v[i];
         return r;
     }
     REVOXEL_INLINE Lanes operator|(Lanes o) const {
