@@ -150,7 +150,7 @@ REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, V
     const auto at = [&](int p) {
         if constexpr (n == 4) return _mm_loadu_ps(data + place[p]);
         // Two places in one
-        const __m128 low = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(data + place[p])));
+        const __m128 low = _mm_castsi128_ps(_mm_loadu_si64(data + place[p]));
         return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + place[p + 1]));
     };
     // Points p, p + 4, p + 8, p + 12 in the four quarters
@@ -279,7 +279,7 @@ REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, V
     const auto at = [&](int p) {
         if constexpr (n == 4) return _mm_loadu_ps(data + place[p]);
         // Two places in one
-        const __m128 low = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(data + place[p])));
+        const __m128 low = _mm_castsi128_ps(_mm_loadu_si64(data + place[p]));
         return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + place[p + 1]));
     };
     // Points p and p + 4 in the two halves
