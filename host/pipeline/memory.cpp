@@ -158,9 +158,16 @@ std::int64_t widest_window(const Plan& plan, std::int64_t slab) {
 }
 
 std::vector<Box3> slab_inputs(const Plan& plan, std::int64_t slab) {
+    Box3 box{{0, 0, 0}, plan.output.extent};
+    for (int a = 0; a < 2 && plan.separable && !plan.covered.empty(); ++a) {
+        // On straight grids one row tells about all.
+        if (plan.input_axis[a] == 2) continue;
+        box.lo[a] = plan.covered.lo[a];
+        box.hi[a] = box.lo[a] + 1;
+    }
     std::vector<Box3> needs;
     for (std::int64_t k = 0; k < plan.output.extent[2]; k += slab) {
-        Box3 box{{0, 0, k}, plan.output.extent};
+        box.lo[2] = k;
         box.hi[2] = std::min(k + slab, plan.output.extent[2]);
         needs.push_back(plan.input_box(box));
     }

@@ -23,8 +23,8 @@ struct MemoryPlan {
 /// ResampleRequest::memory allows, or without it as thick as pays.
 MemoryPlan plan_memory(const ResampleJob& job, bool inspected);
 
-/// For each slab the input box that it reads, its slices widened by what must be kept for later slabs (flips) and what
-/// earlier ones have read: both ends only grow, so that the input goes by once.
+/// For each slab the input slices that it reads, [lo[2], hi[2]), widened by what must be kept for later slabs (flips)
+/// and what earlier ones have read: both ends only grow, so that the input goes by once. The other axes mean nothing.
 std::vector<Box3> slab_inputs(const Plan& plan, std::int64_t slab);
 std::int64_t widest_window(const Plan& plan, std::int64_t slab);
 
