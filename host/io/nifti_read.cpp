@@ -249,7 +249,8 @@ struct NiftiReader::State {
     }
 };
 
-NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& options) : state_(std::make_unique<State>()) {
+NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& options, bool ahead)
+    : state_(std::make_unique<State>()) {
     with_memory_errors(path, [&] {
         State& s = *state_;
         s.open = open_image(path, options);
@@ -258,7 +259,7 @@ NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& option
         InputFile& file = *s.open.voxels;
         const std::int64_t gap = header.vox_offset - file.position();
         if (file.skip(gap) < gap) fail_short(file, 0, s.total);
-        if (!file.gzipped()) return;
+        if (!ahead || !file.gzipped()) return;
         s.ahead = std::make_unique<ReadAhead>([&s](std::span<std::byte> block) { return s.fetch(block); },
                                               kAheadBlockBytes, kAheadBlocks);
     });
@@ -295,7 +296,7 @@ void NiftiReader::finish() {
 
 NiftiImage read_nifti(const std::string& path, const NiftiReadOptions& options) {
     return with_memory_errors(path, [&] {
-        NiftiReader reader(path, options);
+        NiftiReader reader(path, options, false);
         NiftiImage image;
         const NiftiHeader& header = reader.header();
         try {

@@ -14,9 +14,9 @@ namespace revoxel::io {
 /// Reads the voxels of a file in their order. Not thread-safe; different readers are independent.
 class NiftiReader {
 public:
-    /// Opens the file and checks its header as read_nifti does. Compressed files are decompressed ahead, by a thread of
-    /// their own. Throws Error(input).
-    NiftiReader(const std::string& path, const NiftiReadOptions& options);
+    /// Opens the file and checks its header as read_nifti does. `ahead`: compressed files are decompressed by a thread
+    /// of their own while the caller works; not for a caller that does nothing but read. Throws Error(input).
+    NiftiReader(const std::string& path, const NiftiReadOptions& options, bool ahead);
     ~NiftiReader();
     NiftiReader(const NiftiReader&) = delete;
     NiftiReader& operator=(const NiftiReader&) = delete;

@@ -162,8 +162,7 @@ NiftiWriter::NiftiWriter(const std::string& path, const NiftiHeader& header, con
         written.format = fits_nifti1(header) ? NiftiFormat::nifti1 : NiftiFormat::nifti2;
     }
     s.path = path;
-    s.total = voxel_count(header.grid) * header.frames() * header.components *
-              static_cast<std::int64_t>(size_of(header.dtype));
+    s.total = voxel_bytes(header);
     if (!name.gz) check_space(path, s.total);
     if (name.part == NiftiPart::single) {
         s.voxels = std::make_unique<OutputStream>(path, name.gz, options);

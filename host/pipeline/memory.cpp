@@ -114,10 +114,9 @@ double repeated_share(const ResampleJob& job, std::int64_t slab, std::int64_t wi
 MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
     MemoryPlan memory;
     memory.whole = reason_for_whole(job, inspected);
-    const std::int64_t whole = overhead_bytes(job) + volume_bytes(job.input) + volume_bytes(job.output) +
-                               static_cast<std::int64_t>(std::min(workspace_bytes(job), 1e18));
+    const std::int64_t volumes = volume_bytes(job.input) + volume_bytes(job.output);  // throws where they are too large
     if (!memory.whole.empty()) {
-        memory.bytes = whole;
+        memory.bytes = overhead_bytes(job) + volumes + static_cast<std::int64_t>(std::min(workspace_bytes(job), 1e18));
         return memory;
     }
     // Slabs of this size keep threads and codec busy. Thinner ones where memory is short; thicker ones where too much

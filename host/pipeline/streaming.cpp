@@ -21,12 +21,6 @@
 namespace revoxel::pipeline {
 namespace {
 
-/// What an executor reads: the input's values, or the share of one label.
-struct Source {
-    DType dtype;
-    std::int64_t slice_bytes;
-};
-
 /// The input slices that the current slab and later ones need, read front to back.
 class InputWindow {
 public:
@@ -39,10 +33,10 @@ public:
           scalars_(n_[0] * n_[1] * components_),
           raw_bytes_(scalars_ * static_cast<std::int64_t>(size_of(job.input.dtype))),
           wanted_(facts_wanted(job)) {
-        const DType dtype = job.request.label.fraction ? DType::uint8 : job.input.dtype;
-        source_ = {dtype, scalars_ * static_cast<std::int64_t>(size_of(dtype))};
+        dtype_ = job.request.label.fraction ? DType::uint8 : job.input.dtype;
+        slice_bytes_ = scalars_ * static_cast<std::int64_t>(size_of(dtype_));
         capacity_ = std::max<std::int64_t>(1, slices);
-        bytes_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(capacity_ * source_.slice_bytes));
+        bytes_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(capacity_ * slice_bytes_));
         if (job.request.label.fraction) raw_.resize(static_cast<std::size_t>(raw_bytes_));
         if (wanted_.evidence) sample_.emplace(job.input);
         const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -53,7 +47,10 @@ public:
     /// Makes slices [lo, hi) of the frame available. Neither bound ever decreases within a frame.
     void require(std::int64_t lo, std::int64_t hi) {
         drop_before(lo);
-        while (end_ < lo) read_slices(std::min(capacity_, lo - end_)), drop_before(std::min(end_, lo));
+        while (end_ < lo) {  // slices that nobody needs
+            read_slices(std::min(capacity_, lo - end_));
+            drop_before(end_);
+        }
         if (hi > end_) read_slices(hi - end_);
     }
     /// The rest of the frame is read for what is said about its values.
@@ -62,9 +59,9 @@ public:
     ConstVolumeView view(const Box3& box, int component) const {
         const std::int64_t first = ((box.lo[2] - begin_) * n_[1] + box.lo[1]) * n_[0] + box.lo[0];
         const std::byte* data =
-            bytes_.get() + (first * components_ + component) * static_cast<std::int64_t>(size_of(source_.dtype));
+            bytes_.get() + (first * components_ + component) * static_cast<std::int64_t>(size_of(dtype_));
         return {data,
-                source_.dtype,
+                dtype_,
                 {box.hi[0] - box.lo[0], box.hi[1] - box.lo[1], box.hi[2] - box.lo[2]},
                 {components_, components_ * n_[0], components_ * n_[0] * n_[1]}};
     }
@@ -80,10 +77,10 @@ private:
     void drop_before(std::int64_t lo) {
         if (lo <= begin_) return;
         const std::int64_t kept = std::max<std::int64_t>(0, end_ - lo);
-        std::memmove(bytes_.get(), slice(end_ - kept), static_cast<std::size_t>(kept * source_.slice_bytes));
+        std::memmove(bytes_.get(), slice(end_ - kept), static_cast<std::size_t>(kept * slice_bytes_));
         begin_ = end_ - kept;
     }
-    std::byte* slice(std::int64_t k) { return bytes_.get() + (k - begin_) * source_.slice_bytes; }
+    std::byte* slice(std::int64_t k) { return bytes_.get() + (k - begin_) * slice_bytes_; }
 
     void read_slices(std::int64_t count) {
         // A few at a time, so that they are looked at while they are in the cache.
@@ -96,7 +93,7 @@ private:
             look_at(target, now);
             if (!raw_.empty()) mark_label(slice(end_));
             end_ += now;
-            first_frame_slices_ += now;
+            slices_read_ += now;
             done += now;
         }
     }
@@ -108,8 +105,8 @@ private:
         }
         facts_.stored = united(facts_.stored, stored_range(job_.input.dtype, values, slices * scalars_, pool_));
         if (wanted_.values) look_for_fractions(job_.input.dtype, values, slices * scalars_, facts_);
-        for (std::int64_t s = 0; sample_ && s < slices && first_frame_slices_ + s < n_[2]; ++s) {
-            sample_->add(values + s * raw_bytes_, first_frame_slices_ + s);
+        for (std::int64_t s = 0; sample_ && s < slices && slices_read_ + s < n_[2]; ++s) {
+            sample_->add(values + s * raw_bytes_, slices_read_ + s);
         }
     }
 
@@ -126,7 +123,8 @@ private:
     Extent n_;
     int components_;
     std::int64_t scalars_, raw_bytes_;  ///< of a slice of the file
-    Source source_{};
+    DType dtype_{};                     ///< of what the executor reads: the input's values, or the share of one label
+    std::int64_t slice_bytes_ = 0;      ///< of that
     std::int64_t capacity_ = 0;
     std::int64_t begin_ = 0, end_ = 0;  ///< slices of the frame that are in bytes_
     std::unique_ptr<std::byte[]> bytes_;
@@ -134,7 +132,7 @@ private:
     FactsWanted wanted_;
     InputFacts facts_;
     std::optional<LabelSample> sample_;
-    std::int64_t first_frame_slices_ = 0;  ///< read so far, counted on over the frames
+    std::int64_t slices_read_ = 0;  ///< of all frames
     bool any_label_ = false;
 };
 
@@ -147,7 +145,7 @@ public:
           observer_(observer),
           result_(result),
           pool_(job.request.threads),
-          reader_(job.request.input, read_options(job)),
+          reader_(job.request.input, read_options(job), true),
           window_(job, reader_, memory.window, pool_),
           writer_(job.request.output, job.output, write_options(job, pool_.size())) {
         check_unchanged(job, reader_.header());
