@@ -61,6 +61,54 @@ REVOXEL_INLINE T saturated(C v) {
     return static_cast<T>(static_cast<std::int32_t>(std::rint(c)));
 }
 
+/// Nothing but rounding and saturating is done to values that are stored.
+inline bool only_rounded(const math::Storing& s) {
+    return s.plain || !(s.scaled || s.clipped || s.binary);
+}
+
+// Where vectors are stored as they are, or rounded to T by the same bits as math::saturate_round.
+#if defined(__AVX512F__)
+template <math::RoundTo rule, typename T>
+REVOXEL_INLINE void store_rounded(T* out, __m512 v) {
+    const __mmask16 number = _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q);
+    v = _mm512_min_ps(v, _mm512_set1_ps(std::numeric_limits<T>::max()));
+    v = _mm512_max_ps(v, _mm512_set1_ps(std::numeric_limits<T>::min()));
+    if constexpr (rule == math::RoundTo::away) {
+        // The largest value below 1/2: with it no fraction below 1/2 reaches the next integer, and 1/2 does.
+        const __m512 sign = _mm512_and_ps(v, _mm512_set1_ps(-0.0F));
+        v = _mm512_add_ps(v, _mm512_or_ps(sign, _mm512_set1_ps(0x1.fffffep-2F)));
+    }
+    constexpr int kHow = rule == math::RoundTo::even ? _MM_FROUND_TO_NEAREST_INT : _MM_FROUND_TO_ZERO;
+    const __m512i whole = _mm512_maskz_cvt_roundps_epi32(number, v, kHow | _MM_FROUND_NO_EXC);
+    if constexpr (sizeof(T) == 2) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi32_epi16(whole));
+    } else {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(whole));
+    }
+}
+template <typename T>
+requires std::is_integral_v<T> REVOXEL_INLINE void store_vector(T* out, Vector<float> value, math::RoundTo rule) {
+    if (rule == math::RoundTo::even) {
+        store_rounded<math::RoundTo::even>(out, value.v);
+    } else if (rule == math::RoundTo::away) {
+        store_rounded<math::RoundTo::away>(out, value.v);
+    } else {
+        store_rounded<math::RoundTo::zero>(out, value.v);
+    }
+}
+template <typename C, typename T>
+constexpr bool kRoundsVectors = sizeof(C) == 4 && std::is_integral_v<T> && sizeof(T) <= 2;
+#else
+template <typename C, typename T>
+constexpr bool kRoundsVectors = false;
+#endif
+template <typename C>
+REVOXEL_INLINE void store_vector(C* out, Vector<C> value, math::RoundTo) {
+    value.store_any(out);
+}
+template <typename C, typename T>
+constexpr bool kStoresVectors = std::is_same_v<C, T> || kRoundsVectors<C, T>;
+
 template <typename C, typename T>
 constexpr bool kNarrow = std::is_integral_v<T> &&
                          (sizeof(T) <= 2 || (sizeof(T) == 4 && std::is_signed_v<T> && sizeof(C) == 8));
@@ -69,27 +117,79 @@ template <typename C, typename T>
 void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t n, const math::Storing& storing) {
     T* __restrict out = static_cast<T*>(row);
     const math::Storing s = storing;
+    std::int64_t i = 0;
+    if constexpr (kRoundsVectors<C, T>) {
+        constexpr std::int64_t kLanes = Vector<C>::kLanes;
+        if (stride == 1 && only_rounded(s)) {
+            while (i < n && n >= kLanes) {
+                i = std::min(i, n - kLanes);  // the last vector may do some voxels again
+                store_vector(out + i, Vector<C>::load_any(in + i), s.rounding);
+                i += kLanes;
+            }
+        }
+    }
     if (!s.plain) {
-        for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
+        for (; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
     } else if (stride != 1) {
-        for (std::int64_t i = 0; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);
+        for (; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);
     } else if constexpr (kNarrow<C, T>) {
-        for (std::int64_t i = 0; i < n; ++i) out[i] = saturated<T>(in[i]);
+        for (; i < n; ++i) out[i] = saturated<T>(in[i]);
     } else {
-        for (std::int64_t i = convert_some(out, in, n); i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
+        for (i += convert_some(out + i, in + i, n - i); i < n; ++i) out[i] = math::saturate_round<T>(in[i]);
     }
 }
 
-void stream(void* to, const void* from, std::int64_t bytes) {
+template <typename C, typename T>
+REVOXEL_INLINE void store_row_sum(T* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t at,
+                                  std::int64_t n, const math::Storing& s) {
+    constexpr int kAtOnce = 8;
+    constexpr std::int64_t kLanes = Vector<C>::kLanes;
+    std::int64_t i = 0;
+    if constexpr (kStoresVectors<C, T>) {
+        if (only_rounded(s)) {
+            for (; i + kAtOnce * kLanes <= n; i += kAtOnce * kLanes) {
+                Vector<C> sum[kAtOnce];
+                sum_vectors(sum, rows, weight, count, at + i);
+                for (int v = 0; v < kAtOnce; ++v) store_vector(out + i + v * kLanes, sum[v], s.rounding);
+            }
+            while (i < n && n >= kLanes) {
+                i = std::min(i, n - kLanes);  // the last vector may do some voxels again
+                Vector<C> sum[1];
+                sum_vectors(sum, rows, weight, count, at + i);
+                store_vector(out + i, sum[0], s.rounding);
+                i += kLanes;
+            }
+        }
+    }
+    for (; i < n; i += kAtOnce * kLanes) {
+        alignas(kRowAlignment) C values[kAtOnce * kLanes];
+        const std::int64_t left = std::min<std::int64_t>(kAtOnce * kLanes, n - i);
+        sum_some(values, rows, weight, count, at + i, left);
+        store<C, T>(out + i, 1, values, left, s);
+    }
+}
+
+template <typename C, typename T>
+void store_sums(void* to, std::int64_t to_pitch, const C* const* from, std::int64_t pitch, std::int64_t rows,
+                const C* weight, std::int32_t count, std::int64_t n, const math::Storing& storing) {
+    const math::Storing s = storing;
+    for (std::int64_t r = 0; r < rows; ++r) {
+        store_row_sum(static_cast<T*>(to) + r * to_pitch, from, weight, count, r * pitch, n, s);
+    }
+}
+
+std::int64_t stream(void* to, const void* from, std::int64_t bytes, [[maybe_unused]] bool to_the_end) {
     auto* out = static_cast<unsigned char*>(to);
     const auto* in = static_cast<const unsigned char*>(from);
+    std::int64_t at = 0;
 #if defined(__AVX2__)
     constexpr std::int64_t kLine = 64;  // whole lines, or the memory has to be read first
     const std::int64_t past = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(out) % kLine);
-    const std::int64_t head = past == 0 ? 0 : kLine - past;
-    if (bytes >= head + kLine) {
-        __builtin_memcpy(out, in, static_cast<std::size_t>(head));
-        std::int64_t at = head;
+    if (past != 0 && bytes >= kLine - past) {
+        at = kLine - past;
+        __builtin_memcpy(out, in, static_cast<std::size_t>(at));
+    }
+    if (past == 0 || at > 0) {
         for (; at + kLine <= bytes; at += kLine) {
             const auto* piece = reinterpret_cast<const __m256i*>(in + at);
             auto* line = reinterpret_cast<__m256i*>(out + at);
@@ -100,13 +200,17 @@ void stream(void* to, const void* from, std::int64_t bytes) {
             _mm256_stream_si256(line + 1, _mm256_loadu_si256(piece + 1));
 #endif
         }
-        out += at;
-        in += at;
-        bytes -= at;
-        _mm_sfence();
     }
+    if (!to_the_end) return at;
 #endif
-    __builtin_memcpy(out, in, static_cast<std::size_t>(bytes));
+    __builtin_memcpy(out + at, in + at, static_cast<std::size_t>(bytes - at));
+    return bytes;
+}
+
+void finish_stream() {
+#if defined(__AVX2__)
+    _mm_sfence();
+#endif
 }
 
 inline std::int64_t clamped(std::int64_t i, std::int64_t n) {
@@ -190,7 +294,11 @@ constexpr CpuKernels<C> kKernels = {
     {store<C, std::int8_t>, store<C, std::uint8_t>, store<C, std::int16_t>, store<C, std::uint16_t>,
      store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>,
      store<C, Float16>, store<C, float>, store<C, double>},
+    {store_sums<C, std::int8_t>, store_sums<C, std::uint8_t>, store_sums<C, std::int16_t>, store_sums<C, std::uint16_t>,
+     store_sums<C, std::int32_t>, store_sums<C, std::uint32_t>, store_sums<C, std::int64_t>,
+     store_sums<C, std::uint64_t>, store_sums<C, Float16>, store_sums<C, float>, store_sums<C, double>},
     stream,
+    finish_stream,
     points<C>,
     inside_range,
     {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,

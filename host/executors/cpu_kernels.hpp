@@ -31,9 +31,11 @@ struct RowFilter {
     const std::int32_t* count;
     const C* weight;
     const C* bias;  ///< added at the end, one an output; null: nothing
-    /// Few taps: for each block of outputs where it begins to read, its outputs' first less that, the smallest and the
-    /// largest count, and the weights once more as [block][tap][output], 0 beyond an output's count.
+    /// Few taps: for each block of outputs where it begins to read, how far it reads from there, its outputs' first
+    /// less where it begins, the smallest and the largest count, and the weights once more as [block][tap][output], 0
+    /// beyond an output's count.
     const std::int32_t* block_base;  ///< null: not so few
+    const std::int32_t* block_span;
     const std::int32_t* block_first;
     const std::int32_t* block_fewest;
     const std::int32_t* block_most;
@@ -87,8 +89,16 @@ struct CpuKernels {
     void (*load[kDTypes])(C* out, const void* row, std::int64_t stride, std::int64_t n);
     /// The reverse, through math::store_value.
     void (*store[kDTypes])(void* row, std::int64_t stride, const C* in, std::int64_t n, const math::Storing& storing);
-    /// Copies to memory that is not read again soon, past the caches where the CPU can.
-    void (*stream)(void* to, const void* from, std::int64_t bytes);
+    /// weighted_sum() and store() in one, of `rows` rows: from[t] is tap t of the first, `pitch` values before the
+    /// next; n voxels of each go to `to`, which is packed along a row, `to_pitch` scalars from row to row.
+    void (*store_sums[kDTypes])(void* to, std::int64_t to_pitch, const C* const* from, std::int64_t pitch,
+                                std::int64_t rows, const C* weight, std::int32_t count, std::int64_t n,
+                                const math::Storing& storing);
+    /// Copies to memory that is not read again soon, past the caches where the CPU can. It may leave an end that fills
+    /// no cache line, unless it is to go `to_the_end`; returns how many bytes it has copied.
+    std::int64_t (*stream)(void* to, const void* from, std::int64_t bytes, bool to_the_end);
+    /// After it, other threads see what this one has streamed.
+    void (*finish_stream)();
     /// Interpolated values of a row: output index i to i + n (rounded up to kPointBlock) along the first axis; `inner`
     /// is the part of the position that does not change with i.
     void (*points)(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n);

@@ -1,9 +1,13 @@
 #include "executors/cpu_march.hpp"
 
+#include <cstring>
+
 namespace revoxel {
 namespace {
 
 constexpr std::int64_t kMostBandRows = 64;
+/// Taken at once: few enough that they stay in the first-level cache until they are streamed.
+constexpr std::int64_t kEmittedRows = 8;
 constexpr std::int64_t kLargestScalar = 8;
 // Smaller results may be wanted in the cache.
 constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
@@ -51,7 +55,7 @@ March<C>::March(const Extent& output, const std::vector<const AxisPass*>& passes
         s.columns.resize(kFilterRows * in_pitch_);
         s.ring.resize(slots_ * band_rows_ * out_pitch_);
         s.sum.resize(out_pitch_);
-        s.stored.resize(band_rows_ * out_pitch_ * kLargestScalar);
+        s.stored.resize(kEmittedRows * out_pitch_ * kLargestScalar + 2 * kRowAlignment);
         s.slot_slice.resize(static_cast<std::size_t>(slots_));
         s.pointers.resize(static_cast<std::size_t>(std::max<std::int64_t>({1, y_.stride, z_.stride})));
     }
@@ -94,6 +98,7 @@ void March<C>::prepare_row_filter() {
                    nullptr,
                    nullptr,
                    nullptr,
+                   nullptr,
                    nullptr};
     if (x_.stride > kernels_.block_taps) return;
     for (std::size_t begin = 0; begin < n; begin += kFilterBlock) {
@@ -104,6 +109,7 @@ void March<C>::prepare_row_filter() {
                                                         x_.count.begin() + static_cast<std::ptrdiff_t>(end));
         if (*high - *low + *most > 4 * kFilterBlock) return;
         block_base_.push_back(static_cast<std::int32_t>(*low));
+        block_span_.push_back(static_cast<std::int32_t>(*high - *low + *most));
         block_fewest_.push_back(*fewest);
         block_most_.push_back(*most);
         for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
@@ -117,6 +123,7 @@ void March<C>::prepare_row_filter() {
         }
     }
     row_filter_.block_base = block_base_.data();
+    row_filter_.block_span = block_span_.data();
     row_filter_.block_first = block_first_.data();
     row_filter_.block_fewest = block_fewest_.data();
     row_filter_.block_most = block_most_.data();
@@ -125,13 +132,16 @@ void March<C>::prepare_row_filter() {
 
 template <typename C>
 typename March<C>::Band March<C>::band(std::int64_t index) const {
-    Band b{y_.lo + index * band_rows_, std::min(y_.lo + (index + 1) * band_rows_, y_.hi), INT64_MAX, INT64_MIN};
+    Band b{y_.lo + index * band_rows_, std::min(y_.lo + (index + 1) * band_rows_, y_.hi), INT64_MAX, INT64_MIN, 0};
     for (std::int64_t j = b.begin; j < b.end; ++j) {
         if (y_.count_of(j) == 0) continue;
         b.in_begin = std::min(b.in_begin, y_.first_of(j));
         b.in_end = std::max(b.in_end, y_.first_of(j) + y_.count_of(j));
     }
     if (b.in_end < b.in_begin) b.in_begin = b.in_end = 0;
+    // A step for each row that is filtered, and one for each that is emitted.
+    const double slices = static_cast<double>(z_.n_out) / static_cast<double>(std::max<std::int64_t>(1, z_.n_in));
+    b.fetch_rate = static_cast<double>(b.in_end - b.in_begin) / (static_cast<double>(b.end - b.begin) * (1 + slices));
     return b;
 }
 
@@ -172,6 +182,7 @@ void March<C>::run_item(std::int64_t item, Scratch& s, const Views& v) const {
         }
         emit_slice(rows, k, s, v);
     }
+    if (v.streamed) kernels_.finish_stream();
 }
 
 /// The y and x passes of one band of one input slice, into a ring slot.
@@ -181,17 +192,15 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
     const std::int64_t z = z_.sample(slice);
     const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const std::int64_t n = x_.n_in;
-    // The rows are far apart in memory, so the CPU does not foresee those of the next slice.
-    const std::int64_t next = in.stride[0] == 1 && z + z_direction_ < z_.n_in ? z + z_direction_ : -1;
+    s.ahead = {z + z_direction_, rows.in_begin, 0};
     if (y_.identity && x_.identity) {
         for (std::int64_t j = rows.begin; j < rows.end; ++j) {
             load(ring_row(s, slot, j - rows.begin), address(in, 0, j, z), in.stride[0], n);
+            fetch_ahead(rows, s, v);
         }
         return;
     }
-    const std::int64_t row_bytes = n * static_cast<std::int64_t>(size_of(in.dtype));
     for (std::int64_t j = rows.in_begin; j < rows.in_end; ++j) {
-        if (next >= 0) prefetch(address(in, 0, y_.sample(j), next), row_bytes);
         C* row = s.rows.data() + (j - rows.in_begin) * in_pitch_;
         load(row + x_origin_, address(in, 0, y_.sample(j), z), in.stride[0], n);
         if (y_.identity) continue_row(row);
@@ -211,12 +220,25 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
                 C* sum = sums + (j - begin) * pitch;
                 weigh(y_, j, s.pointers.data(), sum, n);
                 if (!x_.identity) continue_row(sum - x_origin_);
+                fetch_ahead(rows, s, v);
             }
             filtered = s.filtered.data();
         }
         if (!x_.identity) {
             kernels_.filter(out, out_pitch_, filtered, in_pitch_, count, row_filter_, s.columns.data());
         }
+    }
+}
+
+/// One step of those in which the next slice is fetched: its rows are far apart in memory, so the CPU does not foresee
+/// them, and all at once they would be waited for.
+template <typename C>
+void March<C>::fetch_ahead(const Band& rows, Scratch& s, const Views& v) const {
+    const ConstVolumeView& in = v.input;
+    Ahead& a = s.ahead;
+    if (a.slice < 0 || a.slice >= z_.n_in || in.stride[0] != 1) return;
+    for (a.credit += rows.fetch_rate; a.credit >= 1 && a.row < rows.in_end; a.credit -= 1, ++a.row) {
+        prefetch(address(in, 0, y_.sample(a.row), a.slice), x_.n_in * static_cast<std::int64_t>(size_of(in.dtype)));
     }
 }
 
@@ -244,37 +266,56 @@ void March<C>::weigh(const AxisTaps<C>& axis, std::int64_t o, const C* const* ro
 template <typename C>
 void March<C>::emit_slice(const Band& rows, std::int64_t k, Scratch& s, const Views& v) const {
     const VolumeView& out = v.output;
-    const std::int64_t row_bytes = x_.n_out * static_cast<std::int64_t>(size_of(out.dtype));
-    for (std::int64_t j = rows.begin; j < rows.end; ++j) {
-        const std::int64_t first = z_.first_of(k);
-        const C* values = ring_row(s, wrapped_index(first, slots_), j - rows.begin);
-        if (!z_.identity) {
-            for (std::int32_t t = 0; t < z_.count_of(k); ++t) {
-                s.pointers[static_cast<std::size_t>(t)] = ring_row(s, wrapped_index(first + t, slots_), j - rows.begin);
-            }
-            weigh(z_, k, s.pointers.data(), s.sum.data(), x_.n_out);
-            values = s.sum.data();
-        }
+    const auto voxel_bytes = static_cast<std::int64_t>(size_of(out.dtype));
+    std::byte* target = address(out, 0, rows.begin, k);
+    std::byte* stored = s.stored.data();
+    std::int64_t waiting = 0;  // bytes of the rows before that filled no cache line
+    for (std::int64_t j = rows.begin; j < rows.end; j += kEmittedRows) {
+        const std::int64_t count = std::min(kEmittedRows, rows.end - j);
         if (v.streamed) {
-            // Whole blocks: what is too much at a row's end is overwritten by the next row.
-            kernels_.store[static_cast<int>(out.dtype)](s.stored.data() + (j - rows.begin) * row_bytes, 1, values,
-                                                        out_pitch_, v.storing);
+            emit_rows(stored + waiting, x_.n_out, j - rows.begin, count, k, s, v);
+            waiting += count * x_.n_out * voxel_bytes;
+            const std::int64_t gone = kernels_.stream(target, stored, waiting, j + count == rows.end);
+            target += gone;
+            waiting -= gone;
+            std::memmove(stored, stored + gone, static_cast<std::size_t>(waiting));
         } else {
-            write_row(values, j, k, v);
+            for (std::int64_t row = j; row < j + count; ++row) {
+                fill_row(address(out, 0, row, k), out.dtype, out.stride[0], x_.lo, fill_);
+                fill_row(address(out, x_.hi, row, k), out.dtype, out.stride[0], x_.n_out - x_.hi, fill_);
+            }
+            emit_rows(address(out, x_.lo, j, k), out.stride[1], j - rows.begin, count, k, s, v);
         }
-    }
-    if (v.streamed) {
-        kernels_.stream(address(out, 0, rows.begin, k), s.stored.data(), (rows.end - rows.begin) * row_bytes);
+        for (std::int64_t row = 0; row < count; ++row) fetch_ahead(rows, s, v);
     }
 }
 
+/// The covered part of rows of the band, `pitch` scalars from one to the next.
 template <typename C>
-void March<C>::write_row(const C* values, std::int64_t j, std::int64_t k, const Views& v) const {
+void March<C>::emit_rows(std::byte* to, std::int64_t pitch, std::int64_t row, std::int64_t rows, std::int64_t k,
+                         Scratch& s, const Views& v) const {
     const VolumeView& out = v.output;
-    fill_row(address(out, 0, j, k), out.dtype, out.stride[0], x_.lo, fill_);
-    kernels_.store[static_cast<int>(out.dtype)](address(out, x_.lo, j, k), out.stride[0], values + x_.lo, x_.hi - x_.lo,
-                                                v.storing);
-    fill_row(address(out, x_.hi, j, k), out.dtype, out.stride[0], x_.n_out - x_.hi, fill_);
+    const int dtype = static_cast<int>(out.dtype);
+    const std::int64_t first = z_.first_of(k), n = x_.hi - x_.lo;
+    const std::int32_t taps = z_.count_of(k);
+    for (std::int32_t t = 0; t < taps; ++t) {
+        s.pointers[static_cast<std::size_t>(t)] = ring_row(s, wrapped_index(first + t, slots_), row);
+    }
+    if (!z_.identity && out.stride[0] == 1 && x_.lo == 0 && taps > 0 && z_.bias.empty()) {
+        kernels_.store_sums[dtype](to, pitch, s.pointers.data(), out_pitch_, rows, z_.weights_of(k), taps, n,
+                                   v.storing);
+        return;
+    }
+    const std::int64_t pitch_bytes = pitch * static_cast<std::int64_t>(size_of(out.dtype));
+    for (std::int64_t r = 0; r < rows; ++r) {
+        const C* values = s.pointers[0];
+        if (!z_.identity) {
+            weigh(z_, k, s.pointers.data(), s.sum.data(), x_.n_out);
+            values = s.sum.data();
+        }
+        kernels_.store[dtype](to + r * pitch_bytes, out.stride[0], values + x_.lo, n, v.storing);
+        for (std::int32_t t = 0; t < taps; ++t) s.pointers[static_cast<std::size_t>(t)] += out_pitch_;
+    }
 }
 
 template <typename C>

@@ -79,6 +79,11 @@ public:
     std::int64_t workspace_bytes() const noexcept;
 
 private:
+    /// How far the next input slice has been fetched.
+    struct Ahead {
+        std::int64_t slice = -1, row = 0;
+        double credit = 0;  ///< rows that may be fetched now
+    };
     /// Scratch of one thread.
     struct Scratch {
         AlignedRows<C> rows;                   ///< input rows of a band, converted
@@ -86,13 +91,15 @@ private:
         AlignedRows<C> columns;                ///< what the x pass needs
         AlignedRows<C> ring;                   ///< [slot][row of the band][x]
         AlignedRows<C> sum;                    ///< one output row
-        AlignedRows<std::byte> stored;         ///< the band of one output slice, as it is stored
+        AlignedRows<std::byte> stored;         ///< a few output rows as they are stored
         std::vector<std::int64_t> slot_slice;  ///< which input slice a slot holds (AxisTaps::sample of it)
         std::vector<const C*> pointers;
+        Ahead ahead;
     };
     struct Band {
         std::int64_t begin, end;        ///< output rows
         std::int64_t in_begin, in_end;  ///< input rows that they read
+        double fetch_rate;              ///< of these, how many to fetch ahead in a step
     };
     struct Views {
         const ConstVolumeView& input;
@@ -105,12 +112,14 @@ private:
     void prepare_row_filter();
     void run_item(std::int64_t item, Scratch& s, const Views& v) const;
     void filter_slice(const Band& band, std::int64_t z, std::int64_t slot, Scratch& s, const Views& v) const;
+    void fetch_ahead(const Band& band, Scratch& s, const Views& v) const;
     /// Writes the periodic continuation of an input row, where taps read it.
     void continue_row(C* row) const;
     /// The weighted sum of the rows in s.pointers for row o of `axis`.
     void weigh(const AxisTaps<C>& axis, std::int64_t o, const C* const* rows, C* out, std::int64_t n) const;
     void emit_slice(const Band& band, std::int64_t k, Scratch& s, const Views& v) const;
-    void write_row(const C* values, std::int64_t j, std::int64_t k, const Views& v) const;
+    void emit_rows(std::byte* to, std::int64_t pitch, std::int64_t row, std::int64_t rows, std::int64_t k, Scratch& s,
+                   const Views& v) const;
     Band band(std::int64_t index) const;
     C* ring_row(Scratch& s, std::int64_t slot, std::int64_t row) const {
         return s.ring.data() + (slot * band_rows_ + row) * out_pitch_;
@@ -126,7 +135,7 @@ private:
     std::int64_t x_end_ = 0;                     ///< where its last read value, continued or not, ends
     RowFilter<C> row_filter_{};
     std::vector<std::int64_t> x_first_;  ///< RowFilter::first
-    std::vector<std::int32_t> block_base_, block_first_, block_fewest_, block_most_;
+    std::vector<std::int32_t> block_base_, block_span_, block_first_, block_fewest_, block_most_;
     std::vector<C> block_weight_;
     std::vector<Scratch> scratch_;
 };

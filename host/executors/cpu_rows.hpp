@@ -7,27 +7,60 @@
 namespace revoxel::REVOXEL_ISA {
 namespace {
 
+/// Weighted sums of rows, from `at` on.
 template <int vectors, typename C>
-REVOXEL_INLINE void weighted_vectors(C* out, const C* const* rows, const C* weight, std::int32_t count,
-                                     std::int64_t at) {
+REVOXEL_INLINE void sum_vectors(Vector<C> (&sum)[vectors], const C* const* rows, const C* weight, std::int32_t count,
+                                std::int64_t at) {
     using V = Vector<C>;
-    V sum[vectors];
     const V w = V::all(weight[0]);
-    for (int v = 0; v < vectors; ++v) sum[v] = w * V::load(rows[0] + at + v * V::kLanes);
+    for (int v = 0; v < vectors; ++v) sum[v] = w * V::load_any(rows[0] + at + v * V::kLanes);
     for (std::int32_t t = 1; t < count; ++t) {
         const V next = V::all(weight[t]);
-        for (int v = 0; v < vectors; ++v) sum[v] = V::fma(next, V::load(rows[t] + at + v * V::kLanes), sum[v]);
+        for (int v = 0; v < vectors; ++v) sum[v] = V::fma(next, V::load_any(rows[t] + at + v * V::kLanes), sum[v]);
     }
-    for (int v = 0; v < vectors; ++v) sum[v].store(out + at + v * V::kLanes);
+}
+
+/// n of them, rounded up to whole vectors.
+template <typename C>
+void sum_some(C* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t at, std::int64_t n) {
+    constexpr int kAtOnce = 8;
+    constexpr std::int64_t kLanes = Vector<C>::kLanes;
+    std::int64_t i = 0;
+    for (; i + kAtOnce * kLanes <= n; i += kAtOnce * kLanes) {
+        Vector<C> sum[kAtOnce];
+        sum_vectors(sum, rows, weight, count, at + i);
+        for (int v = 0; v < kAtOnce; ++v) sum[v].store(out + i + v * kLanes);
+    }
+    for (; i < n; i += kLanes) {
+        Vector<C> sum[1];
+        sum_vectors(sum, rows, weight, count, at + i);
+        sum[0].store(out + i);
+    }
 }
 
 template <typename C>
 void weighted_sum(C* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n) {
-    constexpr int kAtOnce = 8;
-    constexpr std::int64_t kLanes = Vector<C>::kLanes;
-    std::int64_t i = 0;
-    for (; i + kAtOnce * kLanes <= n; i += kAtOnce * kLanes) weighted_vectors<kAtOnce>(out, rows, weight, count, i);
-    for (; i < n; i += kLanes) weighted_vectors<1>(out, rows, weight, count, i);
+    sum_some(out, rows, weight, count, 0, n);
+}
+
+/// The sum of `count` vectors that follow each other, in this order.
+template <typename C>
+REVOXEL_INLINE Vector<C> column_sum(const C* column, const C* weight, std::int32_t count) {
+    using V = Vector<C>;
+    if (count == 0) return V::all(C(0));
+    V sum = V::all(weight[0]) * V::load(column);
+    std::int32_t t = 1;
+    const auto add = [&](int after) {
+        sum = V::fma(V::all(weight[t + after]), V::load(column + (t + after) * V::kLanes), sum);
+    };
+    for (; t + 4 <= count; t += 4) {
+        add(0);
+        add(1);
+        add(2);
+        add(3);
+    }
+    for (; t < count; ++t) add(0);
+    return sum;
 }
 
 /// Vectors across rows: kLanes rows are exchanged with columns, so that an output is a sum of contiguous vectors with
@@ -37,10 +70,11 @@ void filter_columns(C* out, std::int64_t out_pitch, const C* in, std::int64_t in
                     const RowFilter<C>& f, C* columns) {
     using V = Vector<C>;
     constexpr std::int64_t kLanes = V::kLanes;
-    const auto row = [&](std::int64_t r) { return r < rows ? r : rows - 1; };
+    const C* row[kLanes];
+    for (std::int64_t r = 0; r < kLanes; ++r) row[r] = in + (r < rows ? r : rows - 1) * in_pitch;
     for (std::int64_t x = 0; x < f.n_in; x += kLanes) {
         V block[kLanes];
-        for (std::int64_t r = 0; r < kLanes; ++r) block[r] = V::load(in + row(r) * in_pitch + x);
+        for (std::int64_t r = 0; r < kLanes; ++r) block[r] = V::load(row[r] + x);
         V::transpose(block);
         for (std::int64_t r = 0; r < kLanes; ++r) block[r].store(columns + (x + r) * kLanes);
     }
@@ -48,15 +82,8 @@ void filter_columns(C* out, std::int64_t out_pitch, const C* in, std::int64_t in
         V block[kLanes];
         for (std::int64_t r = 0; r < kLanes; ++r) {
             const std::int64_t at = o + r < f.n_out ? o + r : f.n_out - 1;
-            const C* weight = f.weight + at * f.stride;
-            const C* column = columns + f.first[at] * kLanes;
-            V sum = V::all(C(0));
-            if (f.count[at] > 0) sum = V::all(weight[0]) * V::load(column);
-            for (std::int32_t t = 1; t < f.count[at]; ++t) {
-                sum = V::fma(V::all(weight[t]), V::load(column + t * kLanes), sum);
-            }
-            if (f.bias != nullptr) sum = sum + V::all(f.bias[at]);
-            block[r] = sum;
+            block[r] = column_sum<C>(columns + f.first[at] * kLanes, f.weight + at * f.stride, f.count[at]);
+            if (f.bias != nullptr) block[r] = block[r] + V::all(f.bias[at]);
         }
         V::transpose(block);
         for (std::int64_t r = 0; r < rows; ++r) block[r].store(out + r * out_pitch + o);
@@ -80,10 +107,8 @@ REVOXEL_INLINE void filter_blocks(float* out, std::int64_t out_pitch, const floa
         const __mmask16 there = outputs >= kFilterBlock ? 0xffff : static_cast<__mmask16>((1U << outputs) - 1);
         const __m512i count =
             fewest == most ? _mm512_setzero_si512() : _mm512_maskz_loadu_epi32(there, f.count + b * kFilterBlock);
-        // Where the block's last tap lies tells how many vectors hold all of it.
-        const std::int32_t span = _mm512_reduce_max_epi32(index) + most;
         __m512 sum[rows];
-        if (span <= 32) {
+        if (f.block_span[b] <= 2 * kFilterBlock) {
             __m512 low[rows], high[rows];
             for (int r = 0; r < rows; ++r) {
                 const float* from = in + r * in_pitch + f.block_base[b];
