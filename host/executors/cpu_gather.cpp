@@ -120,15 +120,21 @@ typename PointGather<C>::Reach PointGather<C>::reach(const Box3& box) const {
 }
 
 template <typename C>
-void PointGather<C>::load_brick(Brick<C>& brick, const Reach& reach, Scratch& s, const Views& v) const {
+void PointGather<C>::prepare(Work& w, const Box3& box, const C* data, const Views& v) const {
+    w.box = box;
+    w.reach = reach(box);
+    w.fetched = 0;
+    w.rows = {};
+    if (w.reach.outside || w.reach.folded) return;
+    Brick<C>& brick = w.brick;
     Extent extent;
     for (int d = 0; d < 3; ++d) {
         const auto a = static_cast<std::size_t>(d);
         const std::int64_t left = std::max(1, taps_[a] / 2);
-        brick.lo[d] = static_cast<std::int64_t>(std::floor(reach.low[a])) - left;
-        extent[d] = static_cast<std::int64_t>(std::floor(reach.high[a])) + taps_[a] - left + 2 - brick.lo[d];
-        brick.low[d] = reach.low[a];
-        brick.high[d] = reach.high[a];
+        brick.lo[d] = static_cast<std::int64_t>(std::floor(w.reach.low[a])) - left;
+        extent[d] = static_cast<std::int64_t>(std::floor(w.reach.high[a])) + taps_[a] - left + 2 - brick.lo[d];
+        brick.low[d] = w.reach.low[a];
+        brick.high[d] = w.reach.high[a];
         brick.step[d] = frame_.out_to_in[d][0];
         brick.kernel[d] = kernel_[a];
         brick.taps[d] = taps_[a];
@@ -136,24 +142,43 @@ void PointGather<C>::load_brick(Brick<C>& brick, const Reach& reach, Scratch& s,
     brick.pitch[0] = 1;
     brick.pitch[1] = (extent[0] + 3) / 4 * 4 + 4;
     brick.pitch[2] = brick.pitch[1] * extent[1];
-    brick.data = s.brick.data();
+    brick.data = data;
     const ConstVolumeView& in = v.source;
-    const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const auto sample = [this](int d, std::int64_t i) {
         return std::clamp<std::int64_t>(i - gather_.origin[d], 0, gather_.extent[d] - 1);
     };
+    const auto offsets = [&](std::vector<std::int64_t>& offset, int d) {
+        const std::int64_t step = in.stride[d] * static_cast<std::int64_t>(size_of(in.dtype));
+        offset.clear();
+        for (std::int64_t i = 0; i < extent[d]; ++i) offset.push_back(sample(d, brick.lo[d] + i) * step);
+    };
+    offsets(w.y_offset, 1);
+    offsets(w.z_offset, 2);
     // The stretch of a row that lies in the array; before and after it its ends are repeated.
     const std::int64_t begin = sample(0, brick.lo[0]), end = sample(0, brick.lo[0] + extent[0] - 1) + 1;
     const std::int64_t before = std::clamp<std::int64_t>(gather_.origin[0] - brick.lo[0], 0, extent[0] - (end - begin));
-    for (std::int64_t z = 0; z < extent[2]; ++z) {
-        for (std::int64_t y = 0; y < extent[1]; ++y) {
-            C* row = s.brick.data() + z * brick.pitch[2] + y * brick.pitch[1];
-            load(row + before, address(in, begin, sample(1, brick.lo[1] + y), sample(2, brick.lo[2] + z)), in.stride[0],
-                 end - begin);
-            std::fill(row, row + before, row[before]);
-            const std::int64_t after = before + end - begin;
-            std::fill(row + after, row + extent[0], row[after - 1]);
-        }
+    w.rows = {address(in, begin, 0, 0),
+              w.y_offset.data(),
+              w.z_offset.data(),
+              extent[1],
+              extent[2],
+              end - begin,
+              in.stride[0],
+              before,
+              extent[0] - before - (end - begin),
+              brick.pitch[1],
+              brick.pitch[2],
+              static_cast<std::int64_t>(size_of(in.dtype))};
+}
+
+template <typename C>
+void PointGather<C>::fetch_ahead(Work& w, std::int64_t steps) const {
+    const BrickRows& rows = w.rows;
+    if (rows.stride != 1) return;
+    const std::int64_t end = std::min(w.fetched + rows.ny * rows.nz / steps + 1, rows.ny * rows.nz);
+    for (; w.fetched < end; ++w.fetched) {
+        const std::byte* row = rows.data + rows.y_offset[w.fetched % rows.ny] + rows.z_offset[w.fetched / rows.ny];
+        prefetch(row, rows.count * rows.voxel_bytes);
     }
 }
 
@@ -181,26 +206,27 @@ void PointGather<C>::run_points(const Box3& box, Scratch& s, const Views& v) con
 }
 
 template <typename C>
-void PointGather<C>::run_brick(const Box3& box, Scratch& s, const Views& v) const {
+void PointGather<C>::run_brick(Scratch& s, const Views& v) const {
     const VolumeView& out = v.output;
-    const Reach where = reach(box);
-    if (where.outside) {
+    const Box3& box = s.now.box;
+    if (s.now.reach.outside) {
         for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
             for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) fill_outside(box, box.hi[0], box.hi[0], j, k, v);
         }
         return;
     }
-    if (where.folded) {
+    if (s.now.reach.folded) {
         run_points(box, s, v);
         return;
     }
-    Brick<C> brick{};
-    load_brick(brick, where, s, v);
+    kernels_.load_brick[static_cast<int>(v.source.dtype)](s.brick.data(), s.now.rows);
     const auto store = kernels_.store[static_cast<int>(out.dtype)];
-    const bool all = where.inside || frame_.extend;
+    const bool all = s.now.reach.inside || frame_.extend;
     const std::int64_t i = box.lo[0] + frame_.first_output[0], n = box.hi[0] - box.lo[0];
+    const std::int64_t steps = (box.hi[2] - box.lo[2]) * (box.hi[1] - box.lo[1]);
     for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
         for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
+            fetch_ahead(s.next, steps);
             double inner[3];
             for (int d = 0; d < 3; ++d) {
                 const auto& row = frame_.out_to_in[d];
@@ -211,7 +237,7 @@ void PointGather<C>::run_brick(const Box3& box, Scratch& s, const Views& v) cons
             const std::int64_t lo = inside.lo - frame_.first_output[0], hi = inside.hi - frame_.first_output[0];
             if (!all) fill_outside(box, lo, hi, j, k, v);
             if (lo == hi) continue;
-            kernels_.points(s.row.data(), brick, inner, inside.lo, hi - lo);
+            kernels_.points(s.row.data(), s.now.brick, inner, inside.lo, hi - lo);
             store(address(out, lo, j, k), out.stride[0], s.row.data(), hi - lo, v.storing);
         }
     }
@@ -238,15 +264,21 @@ void PointGather<C>::run(const ConstVolumeView& source, const VolumeView& output
         [&](std::int64_t item, int thread) {
             Scratch& s = scratch_[static_cast<std::size_t>(thread)];
             const std::int64_t j = item % across * step[1], k = item / across * step[2];
+            const auto box = [&](std::int64_t i) {
+                return Box3{{i, j, k},
+                            {std::min(i + step[0], output_[0]), std::min(j + step[1], output_[1]),
+                             std::min(k + step[2], output_[2])}};
+            };
+            if (points_[0] == 0) {
+                run_points(box(0), s, v);
+                return;
+            }
+            prepare(s.next, box(0), s.brick.data(), v);
             for (std::int64_t i = 0; i < output_[0]; i += step[0]) {
-                const Box3 box{{i, j, k},
-                               {std::min(i + step[0], output_[0]), std::min(j + step[1], output_[1]),
-                                std::min(k + step[2], output_[2])}};
-                if (points_[0] > 0) {
-                    run_brick(box, s, v);
-                } else {
-                    run_points(box, s, v);
-                }
+                std::swap(s.now, s.next);
+                s.next.rows = {};
+                if (i + step[0] < output_[0]) prepare(s.next, box(i + step[0]), s.brick.data(), v);
+                run_brick(s, v);
             }
         },
         progress);

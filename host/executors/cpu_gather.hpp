@@ -25,16 +25,6 @@ public:
     std::int64_t workspace_bytes() const noexcept;
 
 private:
-    struct Scratch {
-        AlignedRows<C> brick;
-        AlignedRows<C> row;  ///< a brick's output row, or a whole one
-    };
-    struct Views {
-        const ConstVolumeView& source;
-        const VolumeView& output;
-        const math::Storing& storing;
-        GatherSource<C> points;  ///< for what goes point by point
-    };
     /// Where the positions of a box of output voxels lie.
     struct Reach {
         std::array<double, 3> low, high;
@@ -42,12 +32,33 @@ private:
         bool outside;  ///< none
         bool folded;   ///< some are brought back into the input other than by clamping
     };
-
+    /// A box of output voxels and what it reads.
+    struct Work {
+        Box3 box;
+        Reach reach{};
+        Brick<C> brick{};
+        BrickRows rows{};
+        std::vector<std::int64_t> y_offset, z_offset;  ///< of `rows`
+        std::int64_t fetched = 0;                      ///< rows that have been fetched ahead
+    };
+    struct Scratch {
+        AlignedRows<C> brick;
+        AlignedRows<C> row;  ///< a brick's output row, or a whole one
+        Work now, next;
+    };
+    struct Views {
+        const ConstVolumeView& source;
+        const VolumeView& output;
+        const math::Storing& storing;
+        GatherSource<C> points;  ///< for what goes point by point
+    };
     void choose_brick();
     Extent brick_extent(const Extent& points) const;
     Reach reach(const Box3& box) const;
-    void run_brick(const Box3& box, Scratch& s, const Views& v) const;
-    void load_brick(Brick<C>& brick, const Reach& reach, Scratch& s, const Views& v) const;
+    void run_brick(Scratch& s, const Views& v) const;
+    void prepare(Work& work, const Box3& box, const C* brick, const Views& v) const;
+    /// One of `steps` steps in which the rows of a brick are fetched.
+    void fetch_ahead(Work& work, std::int64_t steps) const;
     void run_points(const Box3& box, Scratch& s, const Views& v) const;
     void fill_outside(const Box3& box, std::int64_t lo, std::int64_t hi, std::int64_t j, std::int64_t k,
                       const Views& v) const;

@@ -50,6 +50,29 @@ void load(C* __restrict out, const void* row, std::int64_t stride, std::int64_t 
     }
 }
 
+template <typename C, typename T>
+void load_brick(C* out, const BrickRows& rows) {
+    constexpr std::int64_t kLanes = Vector<C>::kLanes;
+    const std::int64_t n = rows.count;
+    for (std::int64_t z = 0; z < rows.nz; ++z) {
+        for (std::int64_t y = 0; y < rows.ny; ++y) {
+            const std::byte* from = rows.data + rows.y_offset[y] + rows.z_offset[z];
+            C* const row = out + z * rows.pitch_z + y * rows.pitch_y;
+            C* const first = row + rows.before;
+            if (std::is_same_v<C, T> && rows.stride == 1 && n >= kLanes) {
+                const C* values = reinterpret_cast<const C*>(from);
+                std::int64_t i = 0;
+                for (; i + kLanes < n; i += kLanes) Vector<C>::load_any(values + i).store_any(first + i);
+                Vector<C>::load_any(values + n - kLanes).store_any(first + n - kLanes);
+            } else {
+                load<C, T>(first, from, rows.stride, n);
+            }
+            for (std::int64_t i = 0; i < rows.before; ++i) row[i] = first[0];
+            for (std::int64_t i = 0; i < rows.after; ++i) first[n + i] = first[n - 1];
+        }
+    }
+}
+
 /// math::saturate_round without a branch, where C holds every T and int32 every T: clamping first changes nothing.
 template <typename T, typename C>
 REVOXEL_INLINE T saturated(C v) {
@@ -291,6 +314,9 @@ constexpr CpuKernels<C> kKernels = {
     {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
      load<C, std::uint32_t>, load<C, std::int64_t>, load<C, std::uint64_t>, load<C, Float16>, load<C, float>,
      load<C, double>},
+    {load_brick<C, std::int8_t>, load_brick<C, std::uint8_t>, load_brick<C, std::int16_t>, load_brick<C, std::uint16_t>,
+     load_brick<C, std::int32_t>, load_brick<C, std::uint32_t>, load_brick<C, std::int64_t>,
+     load_brick<C, std::uint64_t>, load_brick<C, Float16>, load_brick<C, float>, load_brick<C, double>},
     {store<C, std::int8_t>, store<C, std::uint8_t>, store<C, std::int16_t>, store<C, std::uint16_t>,
      store<C, std::int32_t>, store<C, std::uint32_t>, store<C, std::int64_t>, store<C, std::uint64_t>,
      store<C, Float16>, store<C, float>, store<C, double>},

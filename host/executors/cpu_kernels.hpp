@@ -67,6 +67,18 @@ struct Brick {
     int taps[3];  ///< the most that a point has
 };
 
+/// The rows of an array of which a brick is made: row (y, z) begins y_offset[y] + z_offset[z] bytes after `data` and
+/// has `count` scalars, `stride` apart. In the brick `before` copies of its first value precede it, and `after` of its
+/// last follow.
+struct BrickRows {
+    const std::byte* data;
+    const std::int64_t *y_offset, *z_offset;
+    std::int64_t ny, nz;
+    std::int64_t count, stride, before, after;
+    std::int64_t pitch_y, pitch_z;  ///< of the brick, in values
+    std::int64_t voxel_bytes;
+};
+
 /// Half-open.
 struct IndexRange {
     std::int64_t lo, hi;
@@ -87,6 +99,8 @@ struct CpuKernels {
                    const RowFilter<C>& filter, C* scratch);
     /// n stored voxels, `stride` scalars apart, into computed values. Indexed by DType.
     void (*load[kDTypes])(C* out, const void* row, std::int64_t stride, std::int64_t n);
+    /// load() of all rows of a brick.
+    void (*load_brick[kDTypes])(C* out, const BrickRows& rows);
     /// The reverse, through math::store_value.
     void (*store[kDTypes])(void* row, std::int64_t stride, const C* in, std::int64_t n, const math::Storing& storing);
     /// weighted_sum() and store() in one, of `rows` rows: from[t] is tap t of the first, `pitch` values before the

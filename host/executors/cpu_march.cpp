@@ -12,10 +12,6 @@ constexpr std::int64_t kLargestScalar = 8;
 // Smaller results may be wanted in the cache.
 constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
 
-void prefetch(const std::byte* from, std::int64_t bytes) {
-    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at, 0, 2);
-}
-
 std::int64_t round_up(std::int64_t n, std::int64_t step) {
     return (n + step - 1) / step * step;
 }

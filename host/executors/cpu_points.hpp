@@ -163,17 +163,53 @@ void find_used(PointTaps<C>& taps, int count) {
     }
 }
 
-/// As math::gather_taps: fraction and weights with the same operations. `fixed` taps; 0: as many as the brick says.
-template <int fixed, typename C>
+/// What a brick's three axes have in common: kernels of which each has loops of its own, or anything.
+enum class Weights { linear, cubic, bspline3, any };
+
+/// Taps of each axis; 0: as many as the brick says.
+template <Weights weights>
+constexpr int kFixedTaps = weights == Weights::linear ? 2
+                           : weights == Weights::any  ? 0
+                                                      : 4;
+
+inline Weights weights_of(const math::PointKernel& kernel) {
+    using Form = math::PointKernel::Form;
+    if (kernel.form == Form::linear) return Weights::linear;
+    if (kernel.form == Form::cubic) return Weights::cubic;
+    return kernel.form == Form::bspline && kernel.degree == 3 ? Weights::bspline3 : Weights::any;
+}
+
+/// Weights of a closed form, from the distance to the sample below.
+template <typename C>
+REVOXEL_INLINE void closed_weights(Weights weights, Vector<C> f, Vector<C> (&w)[math::kGatherTaps]) {
+    using V = Vector<C>;
+    const V one = V::all(C(1)), g = one - f;
+    if (weights == Weights::linear) {
+        w[0] = g;
+        w[1] = f;
+    } else if (weights == Weights::cubic) {
+        w[0] = V::all(C(-0.5)) * f * g * g;
+        w[1] = (V::all(C(1.5)) * f - V::all(C(2.5))) * f * f + one;
+        w[2] = (V::all(C(1.5)) * g - V::all(C(2.5))) * g * g + one;
+        w[3] = V::all(C(-0.5)) * g * f * f;
+    } else {
+        const V third = V::all(C(2) / C(3)), two = V::all(C(2)), six = V::all(C(6));
+        w[0] = g * g * g / six;
+        w[1] = third - f * f * (two - f) / two;
+        w[2] = third - g * g * (two - g) / two;
+        w[3] = f * f * f / six;
+    }
+}
+
+/// As math::gather_taps: fraction and weights with the same operations.
+template <Weights weights, typename C>
 REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double> (&position)[kHalves<C>],
                                PointTaps<C>& taps) {
-    using V = Vector<C>;
     using D = Vector<double>;
     using Form = math::PointKernel::Form;
     const math::PointKernel& kernel = brick.kernel[d];
-    const int count = fixed ? fixed : brick.taps[d];
-    const bool closed = kernel.form == Form::linear || kernel.form == Form::cubic ||
-                        (kernel.form == Form::bspline && kernel.degree == 3);
+    const int count = weights == Weights::any ? brick.taps[d] : kFixedTaps<weights>;
+    const Weights own = weights == Weights::any ? weights_of(kernel) : weights;
     D base[kHalves<C>], fraction[kHalves<C>];
     for (int h = 0; h < kHalves<C>; ++h) {
         const D c = position[h], near = D::floor(c + D::all(0.5)), below = D::floor(c);
@@ -181,32 +217,18 @@ REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double
         fraction[h] = Lanes<double>::choose(whole, D::all(0.0), c - below);
         base[h] = Lanes<double>::choose(whole, near, below);
     }
-    if (kernel.form == Form::windowed_sinc || (kernel.form == Form::bspline && !closed)) {
-        smooth_point_taps(brick, d, base, fraction, taps);
-    } else if (!closed) {
-        general_point_taps(brick, d, position, taps);
-    } else {
-        const D shift = D::all(static_cast<double>(brick.lo[d]) + (kernel.form == Form::linear ? 0.0 : 1.0));
+    if (own != Weights::any) {
+        const D shift = D::all(static_cast<double>(brick.lo[d]) + (own == Weights::linear ? 0.0 : 1.0));
         for (int h = 0; h < kHalves<C>; ++h) (base[h] - shift).store_indices(taps.first + h * D::kLanes);
-        const V f = joined<C>(fraction), one = V::all(C(1)), g = one - f;
-        V(&w)[math::kGatherTaps] = taps.weight;
-        if (kernel.form == Form::linear) {
-            w[0] = g;
-            w[1] = f;
-        } else if (kernel.form == Form::cubic) {
-            w[0] = V::all(C(-0.5)) * f * g * g;
-            w[1] = (V::all(C(1.5)) * f - V::all(C(2.5))) * f * f + one;
-            w[2] = (V::all(C(1.5)) * g - V::all(C(2.5))) * g * g + one;
-            w[3] = V::all(C(-0.5)) * g * f * f;
+        closed_weights(own, joined<C>(fraction), taps.weight);
+    } else if constexpr (weights == Weights::any) {
+        if (kernel.form == Form::windowed_sinc || kernel.form == Form::bspline) {
+            smooth_point_taps(brick, d, base, fraction, taps);
         } else {
-            const V third = V::all(C(2) / C(3)), two = V::all(C(2)), six = V::all(C(6));
-            w[0] = g * g * g / six;
-            w[1] = third - f * f * (two - f) / two;
-            w[2] = third - g * g * (two - g) / two;
-            w[3] = f * f * f / six;
+            general_point_taps(brick, d, position, taps);
         }
     }
-    taps.all = Lanes<C>::where_nonzero(taps.weight[0]).all() && Lanes<C>::where_nonzero(taps.weight[count - 1]).all();
+    taps.all = (Lanes<C>::where_nonzero(taps.weight[0]) & Lanes<C>::where_nonzero(taps.weight[count - 1])).all();
 }
 
 /// kPoints points' next `n` (2 or 4) values from their places in the array.
@@ -261,10 +283,10 @@ REVOXEL_INLINE Vector<C> interpolate(const Brick<C>& brick, const PointTaps<C> (
     return volume;
 }
 
-template <int fixed, typename C>
+template <Weights weights, typename C>
 void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
     using D = Vector<double>;
-    constexpr int kN = kPoints<C>;
+    constexpr int kN = kPoints<C>, fixed = kFixedTaps<weights>;
     alignas(64) double iota[D::kLanes];
     for (int l = 0; l < D::kLanes; ++l) iota[l] = static_cast<double>(l);
     const auto pitch_y = static_cast<std::int32_t>(brick.pitch[1]), pitch_z = static_cast<std::int32_t>(brick.pitch[2]);
@@ -278,7 +300,7 @@ void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::i
                 const D at = D::fma(D::all(brick.step[d]), index, D::all(inner[d]));
                 c[h] = D::min(D::max(at, D::all(brick.low[d])), D::all(brick.high[d]));
             }
-            point_taps<fixed>(brick, d, c, taps[d]);
+            point_taps<weights>(brick, d, c, taps[d]);
         }
         alignas(64) std::int32_t place[kN];
         for (int p = 0; p < kN; ++p) {
@@ -296,13 +318,16 @@ void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::i
 /// that points that do not count read something.
 template <typename C>
 void points(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
-    const bool same = brick.taps[0] == brick.taps[1] && brick.taps[1] == brick.taps[2];
-    if (same && brick.taps[0] == 2) {
-        points_with<2>(out, brick, inner, i, n);
-    } else if (same && brick.taps[0] == 4) {
-        points_with<4>(out, brick, inner, i, n);
+    const Weights x = weights_of(brick.kernel[0]);
+    const bool same = x == weights_of(brick.kernel[1]) && x == weights_of(brick.kernel[2]);
+    if (same && x == Weights::linear) {
+        points_with<Weights::linear>(out, brick, inner, i, n);
+    } else if (same && x == Weights::cubic) {
+        points_with<Weights::cubic>(out, brick, inner, i, n);
+    } else if (same && x == Weights::bspline3) {
+        points_with<Weights::bspline3>(out, brick, inner, i, n);
     } else {
-        points_with<0>(out, brick, inner, i, n);
+        points_with<Weights::any>(out, brick, inner, i, n);
     }
 }
 
