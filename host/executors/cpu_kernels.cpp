@@ -74,14 +74,14 @@ void load_brick(C* out, const BrickRows& rows) {
 }
 
 /// math::saturate_round without a branch, where C holds every T and int32 every T: clamping first changes nothing.
-template <typename T, typename C>
+template <typename T, math::RoundTo rule = math::RoundTo::even, typename C>
 REVOXEL_INLINE T saturated(C v) {
     constexpr C kHigh = static_cast<C>(std::numeric_limits<T>::max());
     constexpr C kLow = static_cast<C>(std::numeric_limits<T>::min());
     C c = v < kHigh ? v : kHigh;
     c = c > kLow ? c : kLow;
     c = v == v ? c : C(0);
-    return static_cast<T>(static_cast<std::int32_t>(std::rint(c)));
+    return static_cast<T>(static_cast<std::int32_t>(math::rounded<rule>(c)));
 }
 
 /// Nothing but rounding and saturating is done to values that are stored.
@@ -151,7 +151,11 @@ void store(void* row, std::int64_t stride, const C* __restrict in, std::int64_t 
             }
         }
     }
-    if (!s.plain) {
+    if (kNarrow<C, T> && stride == 1 && only_rounded(s) && s.rounding == math::RoundTo::zero) {
+        if constexpr (kNarrow<C, T>) {
+            for (; i < n; ++i) out[i] = saturated<T, math::RoundTo::zero>(in[i]);
+        }
+    } else if (!s.plain) {
         for (; i < n; ++i) out[i * stride] = math::store_value<T>(in[i], s);
     } else if (stride != 1) {
         for (; i < n; ++i) out[i * stride] = math::saturate_round<T>(in[i]);

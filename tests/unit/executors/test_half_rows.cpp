@@ -2,31 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <initializer_list>
 #include <random>
 #include <vector>
 
-#include "executors/cpu_kernels.hpp"
 #include "revoxel/dtype.hpp"
+#include "support/isa.hpp"
 
 namespace revoxel {
 namespace {
 
 constexpr int kHalf = static_cast<int>(DType::float16);
-
-/// The variable is read by each call of cpu_kernels().
-template <typename C, typename F>
-void for_each_isa(F&& f) {
-    for (const char* isa : {"portable", "v3", "v4"}) {
-        setenv("REVOXEL_ISA", isa, 1);
-        const CpuKernels<C>& kernels = cpu_kernels<C>();
-        unsetenv("REVOXEL_ISA");
-        SCOPED_TRACE(kernels.isa);
-        f(kernels);
-    }
-}
 
 template <typename V>
 void expect_same_bits(const std::vector<V>& got, const std::vector<V>& wanted) {
