@@ -6,6 +6,7 @@
 #include "executors/cpu_gather.hpp"
 #include "executors/cpu_march.hpp"
 #include "executors/label_vote.hpp"
+#include "revoxel/volume.hpp"
 
 namespace revoxel {
 namespace {
@@ -42,7 +43,9 @@ public:
             return;
         }
         if (!passes.empty()) {
-            filtered_.resize(static_cast<std::size_t>(gather_->extent[0] * gather_->extent[1] * gather_->extent[2]));
+            Grid grid;
+            grid.extent = gather_->extent;
+            filtered_ = Volume(grid, dtype_of<C>());
             march_.emplace(gather_->extent, passes, Box3{{0, 0, 0}, gather_->extent}, 0.0, pool_.size());
         }
         points_.emplace(*gather_, plan_.output.extent, plan_.options.fill, pool_.size());
@@ -62,8 +65,7 @@ public:
     }
 
     std::int64_t workspace_bytes() const noexcept override {
-        std::size_t bytes = filtered_.size() * sizeof(C);
-        return static_cast<std::int64_t>(bytes) + (march_ ? march_->workspace_bytes() : 0) +
+        return filtered_.size_bytes() + (march_ ? march_->workspace_bytes() : 0) +
                (points_ ? points_->workspace_bytes() : 0) + (copy_ ? copy_->workspace_bytes() : 0) +
                (vote_ ? vote_->workspace_bytes() : 0);
     }
@@ -91,10 +93,8 @@ private:
         const math::Storing how = storing(input);
         ConstVolumeView source = input;
         if (march_) {
-            const Extent& n = gather_->extent;
-            const VolumeView filtered{filtered_.data(), dtype_of<C>(), n, {1, n[0], n[0] * n[1]}};
-            march_->run(input, filtered, {}, pool_, scaled_progress(0.0, share));
-            source = filtered;
+            march_->run(input, filtered_.view(), {}, pool_, scaled_progress(0.0, share));
+            source = filtered_.view();
         }
         points_->run(source, output, how, pool_, scaled_progress(share, 1.0));
     }
@@ -112,7 +112,7 @@ private:
     std::optional<March<C>> march_;
     const AffineGather* gather_ = nullptr;  ///< in plan_
     std::optional<PointGather<C>> points_;
-    std::vector<C> filtered_;  ///< what the gather reads, after the passes
+    Volume filtered_;  ///< what the gather reads, after the passes
 };
 
 }  // namespace
