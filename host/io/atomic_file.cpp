@@ -12,6 +12,7 @@
 #include <random>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "io/io_error.hpp"
 
@@ -125,16 +126,7 @@ AtomicFile::~AtomicFile() {
 }
 
 bool AtomicFile::open_unnamed() {
-    fd_ = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode);
-    if (fd_ < 0) return false;
-    // Some sandboxes have unnamed files but cannot name them later. A file that had a name once cannot get another, so
-    // the trial is made with one of its own.
-    const std::string trial = random_hidden_path(folder_);
-    const bool can_be_named =
-        ::linkat(AT_FDCWD, unnamed_link(fd_).c_str(), AT_FDCWD, trial.c_str(), AT_SYMLINK_FOLLOW) == 0;
-    if (can_be_named) ::unlink(trial.c_str());
-    ::close(std::exchange(fd_, -1));
-    if (can_be_named) fd_ = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode);
+    fd_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kFileMode);
     return fd_ >= 0;
 }
 
@@ -173,9 +165,24 @@ void AtomicFile::start_writeback() noexcept {
 void AtomicFile::sync() {
     if (fd_ < 0) return;
     if (::fsync(fd_) != 0) fail_with_errno(path_, "the data could not be brought to the disk", errno);
-    if (hidden_.empty()) give_hidden_name();
+    if (!hidden_.empty()) close_file();
+}
+
+void AtomicFile::close_file() {
     // After close() the descriptor is gone even when it reports an error.
     if (::close(std::exchange(fd_, -1)) != 0) fail_with_errno(path_, "the file could not be closed", errno);
+}
+
+// False when the name is taken. At no moment is there another name that a killed process would leave behind.
+bool AtomicFile::publish_unnamed() {
+    if (::linkat(AT_FDCWD, unnamed_link(fd_).c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+        published_ = true;
+        return true;
+    }
+    if (errno == EEXIST) return false;
+    // Some sandboxes have unnamed files and no way to name them.
+    copy_to_hidden_name();
+    return overwrite_ ? false : publish_without_replacing();
 }
 
 void AtomicFile::give_hidden_name() {
@@ -187,9 +194,36 @@ void AtomicFile::give_hidden_name() {
     } while (status != 0 && errno == EEXIST);
     if (status != 0) {
         hidden_.clear();
-        fail_with_errno(path_, "the finished file could not be given a name", errno);
+        copy_to_hidden_name();
+        return;
     }
     remember(hidden_);
+    close_file();
+}
+
+void AtomicFile::copy_to_hidden_name() {
+    const int unnamed = std::exchange(fd_, -1);
+    struct stat info {};
+    std::int64_t at = 0;
+    bytes_written_ = handed_over_ = 0;
+    try {
+        open_named();
+        if (::fstat(unnamed, &info) == 0) (void)!::fchmod(fd_, info.st_mode & 07777);
+        std::vector<std::byte> piece(std::size_t{1} << 20);
+        while (true) {
+            const ssize_t got = ::pread(unnamed, piece.data(), piece.size(), at);
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) fail_with_errno(path_, "what was written could not be read again", errno);
+            if (got == 0) break;
+            write({piece.data(), static_cast<std::size_t>(got)});
+            at += got;
+        }
+    } catch (...) {
+        ::close(unnamed);
+        throw;
+    }
+    ::close(unnamed);
+    sync();
 }
 
 // False when the name is taken.
@@ -229,13 +263,18 @@ void AtomicFile::publish_replacing() {
 }
 
 void AtomicFile::publish() {
-    if (overwrite_) {
-        check_target(path_, true);
-        publish_replacing();
-    } else if (!publish_without_replacing()) {
-        fail_exists(path_);
+    if (overwrite_) check_target(path_, true);
+    const bool unnamed = hidden_.empty();
+    if (!unnamed || !publish_unnamed()) {
+        if (overwrite_) {
+            if (hidden_.empty()) give_hidden_name();
+            publish_replacing();
+        } else if (unnamed || !publish_without_replacing()) {
+            fail_exists(path_);
+        }
     }
     published_ = true;
+    if (fd_ >= 0) close_file();
     forget(hidden_);  // it is gone, or names the file that was replaced
     sync_folder();
 }
@@ -259,11 +298,13 @@ void AtomicFile::settle() noexcept {
 }
 
 void AtomicFile::take_back() noexcept {
-    if (hidden_.empty()) return;
     forget(hidden_);
     if (exchanged_) ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE);
-    const bool new_file_has_target_name = published_ && !exchanged_;
-    ::unlink(new_file_has_target_name ? path_.c_str() : hidden_.c_str());
+    if (published_ && !exchanged_) {
+        ::unlink(path_.c_str());
+    } else if (!hidden_.empty()) {
+        ::unlink(hidden_.c_str());
+    }
 }
 
 void AtomicFile::commit() {

@@ -19,7 +19,8 @@ void remove_hidden_files() noexcept;
 /// A file being written next to its target under no name (or a hidden one where the file system cannot do that). It
 /// gets its name in publish(); until settle() the destructor takes everything back, so that several files can be
 /// published together. A process that is killed leaves nothing behind, where the file system has unnamed files (ext4,
-/// xfs, btrfs, tmpfs). A file that replaces another keeps its permissions. Every function throws Error(output).
+/// xfs, btrfs, tmpfs); only one that replaces a file has a hidden name for the moment of the exchange. A file that
+/// replaces another keeps its permissions. Every function throws Error(output).
 class AtomicFile {
 public:
     AtomicFile(std::string path, bool overwrite);
@@ -28,7 +29,7 @@ public:
     AtomicFile& operator=(const AtomicFile&) = delete;
 
     void write(std::span<const std::byte> bytes);
-    /// Brings the bytes to the disk and closes the file. Nothing may be written afterwards.
+    /// Brings the bytes to the disk. Nothing may be written afterwards.
     void sync();
     /// Gives the file its name. Never replaces a file unless `overwrite`, even when one appears just now.
     void publish();
@@ -42,7 +43,10 @@ public:
 private:
     bool open_unnamed();
     void open_named();
+    void close_file();
+    bool publish_unnamed();
     void give_hidden_name();
+    void copy_to_hidden_name();
     bool publish_without_replacing();
     void publish_replacing();
     void start_writeback() noexcept;
@@ -50,7 +54,7 @@ private:
     void take_back() noexcept;
 
     std::string path_, folder_;
-    std::string hidden_;  // path of the temporary name; empty while there is none
+    std::string hidden_;  // path of the temporary name; empty where there is none
     bool overwrite_;
     bool published_ = false;
     bool exchanged_ = false;  // the replaced file now bears the hidden name

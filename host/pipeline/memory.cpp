@@ -9,6 +9,7 @@
 
 #include "executors/thread_pool.hpp"
 #include "executors/two_step.hpp"
+#include "io/nifti_path.hpp"
 #include "pipeline/argmax.hpp"
 #include "revoxel/error.hpp"
 
@@ -99,7 +100,8 @@ std::int64_t streamed_bytes(const ResampleJob& job, std::int64_t slab, std::int6
     const std::int64_t in = job.request.label.fraction
                                 ? slice_bytes(job.input) + job.input.grid.extent[0] * job.input.grid.extent[1]
                                 : slice_bytes(job.input);
-    return overhead_bytes(job) + window * in + slab * slice_bytes(job.output) + work;
+    const std::int64_t slabs = writes_behind(job) && slab < slices ? 2 : 1;
+    return overhead_bytes(job) + window * in + slabs * slab * slice_bytes(job.output) + work;
 }
 
 /// Input slices that are read again or held while the next slab is made, as a share of the window.
@@ -110,6 +112,12 @@ double repeated_share(const ResampleJob& job, std::int64_t slab, std::int64_t wi
 }
 
 }  // namespace
+
+bool writes_behind(const ResampleJob& job) {
+    const int threads = job.request.threads > 0 ? job.request.threads : available_threads();
+    const auto name = io::parse_nifti_name(job.request.output);
+    return threads > 1 && name && !name->gz;
+}
 
 MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
     MemoryPlan memory;

@@ -23,6 +23,10 @@ struct MemoryPlan {
 /// ResampleRequest::memory allows, or without it as thick as pays.
 MemoryPlan plan_memory(const ResampleJob& job, bool inspected);
 
+/// An uncompressed slab is written while the next one is made, and two of them are held: the system takes longer to
+/// copy the voxels than it takes to make them. (A compressor has threads and buffers of its own.)
+bool writes_behind(const ResampleJob& job);
+
 /// For each slab the input slices that it reads, [lo[2], hi[2]), widened by what must be kept for later slabs (flips)
 /// and what earlier ones have read: both ends only grow, so that the input goes by once. The other axes mean nothing.
 std::vector<Box3> slab_inputs(const Plan& plan, std::int64_t slab);

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <future>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <system_error>
+#include <utility>
 
 #include "executors/thread_pool.hpp"
 #include "executors/views.hpp"
@@ -151,7 +154,10 @@ public:
         check_unchanged(job, reader_.header());
         const Extent& n = job.output.grid.extent;
         slice_scalars_ = n[0] * n[1] * job.output.components;
-        slab_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(memory.slab * slice_bytes()));
+        const auto bytes = static_cast<std::size_t>(memory.slab * slice_bytes());
+        slab_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+        if (writes_behind(job) && memory.slab < n[2])
+            written_slab_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
         result.slab = memory.slab;
         const double nan = std::numeric_limits<double>::quiet_NaN();
         written_ = {nan, nan};
@@ -176,6 +182,7 @@ public:
                 fmt::format("no voxel holds label {:g}; its share is 0 everywhere", *job_.request.label.fraction));
         }
         result_.check_s += watch_.lap();
+        finish_writing();
         writer_.commit();
         result_.write_s += watch_.lap();
     }
@@ -206,8 +213,25 @@ private:
         const std::int64_t scalars = (box.hi[2] - k) * slice_scalars_;
         written_ = united(written_, stored_range(job_.output.dtype, slab_.get(), scalars, pool_));
         result_.check_s += watch_.lap();
-        writer_.write({slab_.get(), static_cast<std::size_t>((box.hi[2] - k) * slice_bytes())});
+        write({slab_.get(), static_cast<std::size_t>((box.hi[2] - k) * slice_bytes())});
         result_.write_s += watch_.lap();
+    }
+
+    void write(std::span<const std::byte> slab) {
+        finish_writing();
+        if (!written_slab_) {
+            writer_.write(slab);
+            return;
+        }
+        std::swap(slab_, written_slab_);
+        try {
+            writing_ = std::async(std::launch::async, [this, slab] { writer_.write(slab); });
+        } catch (const std::system_error&) {  // no thread is to be had
+            writer_.write(slab);
+        }
+    }
+    void finish_writing() {
+        if (writing_.valid()) writing_.get();
     }
 
     void resample(const Box3& box, std::int64_t frame, std::int64_t slices) {
@@ -257,7 +281,9 @@ private:
     io::NiftiWriter writer_;
     std::int64_t slice_scalars_ = 0;  ///< of the output
     std::unique_ptr<std::byte[]> slab_;
+    std::unique_ptr<std::byte[]> written_slab_;  ///< see writes_behind()
     ValueRange written_{};
+    std::future<void> writing_;  ///< last: its destructor waits
 };
 
 }  // namespace

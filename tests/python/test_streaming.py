@@ -97,10 +97,33 @@ def test_a_killed_run_leaves_nothing_or_everything(program, tmp_path):
         process.wait()
         found = list(folder.iterdir())
         if found:
-            assert found == [out] and out.read_bytes() == complete
+            assert found == [out], found
+            assert out.read_bytes() == complete
             out.unlink()
             ended += 1
     assert ended < 50
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_system_that_cannot_name_unnamed_files_gets_a_copy(program, tmp_path, replaced):
+    source, folder = tall(tmp_path / "s.nii", 32), tmp_path / "out"
+    folder.mkdir()
+    out, usual = folder / "o.nii.gz", tmp_path / "usual.nii.gz"
+    words = [str(program), "resample", str(source), str(out), "--spacing", "1", "--quiet", "--force"]
+    if replaced:
+        out.write_bytes(b"old")
+        out.chmod(0o640)
+    script = 'mount -t tmpfs none /proc && "$@"'  # where their links are
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", *words], capture_output=True, text=True
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("this machine lets nobody hide /proc: " + done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    words[3] = str(usual)
+    assert subprocess.run(words).returncode == 0
+    assert list(folder.iterdir()) == [out] and out.read_bytes() == usual.read_bytes()
+    assert out.stat().st_mode & 0o777 == (0o640 if replaced else usual.stat().st_mode & 0o777)
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(program, tmp_path):
