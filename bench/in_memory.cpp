@@ -3,10 +3,10 @@
 //   bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]
 // Prints JSON: seconds of each run (the first, a warm-up, apart) and their processor time, the median of as many runs
 // with scratch and output made anew (not for --argmax), the bytes of input and output, the most memory that the process
-// held until then, and the seconds that a copy of as many bytes takes with the same threads.
+// held until then, and the limits (limits.hpp): the seconds that a copy of as many bytes takes with the same threads,
+// the multiply-adds of the sums, and how many of them the CPU does in a second.
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <ctime>
 #include <exception>
 #include <fstream>
@@ -19,6 +19,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "executors/thread_pool.hpp"
+#include "limits.hpp"
 #include "pipeline/argmax.hpp"
 #include "revoxel/executor.hpp"
 #include "revoxel/nifti.hpp"
@@ -51,25 +52,6 @@ std::int64_t peak_bytes() {
     return 0;
 }
 
-/// Reads half of `bytes` and writes the other half, in pieces of 1 MiB. The fastest of `repeat`.
-double copy_seconds(std::int64_t bytes, int threads, int repeat) {
-    constexpr std::int64_t kPiece = std::int64_t{1} << 20;
-    const std::int64_t half = bytes / 2;
-    std::vector<char> from(static_cast<std::size_t>(half), 1), to(static_cast<std::size_t>(half), 2);
-    ThreadPool pool(threads);
-    double best = 1e9;
-    for (int r = 0; r <= repeat; ++r) {
-        best = std::min(best, seconds([&] {
-                            pool.for_each((half + kPiece - 1) / kPiece, [&](std::int64_t p, int) {
-                                const std::int64_t begin = p * kPiece;
-                                std::memcpy(to.data() + begin, from.data() + begin,
-                                            static_cast<std::size_t>(std::min(kPiece, half - begin)));
-                            });
-                        }));
-    }
-    return best;
-}
-
 ResampleJob plan_job(const std::vector<std::string>& words) {
     const auto line = cli::make_command_line();
     std::vector<std::string> joined = cli::join_numbers(words);
@@ -91,7 +73,7 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-int bench(int repeat, const std::vector<std::string>& words) {
+int measure(int repeat, const std::vector<std::string>& words) {
     const ResampleJob job = plan_job(words);
     io::NiftiImage image = io::read_nifti(job.request.input);
     const bool argmax = job.request.label.argmax;
@@ -142,7 +124,11 @@ int bench(int repeat, const std::vector<std::string>& words) {
     facts["output_bytes"] = output.size_bytes();
     facts["peak_bytes"] = peak_bytes();
     image.volume = Volume();
-    facts["copy_s"] = copy_seconds(facts["input_bytes"].get<std::int64_t>() + output.size_bytes(), options.threads, 5);
+    const std::int64_t bytes = facts["input_bytes"].get<std::int64_t>() + output.size_bytes();
+    facts["copy_s"] = bench::copy_seconds(bytes, options.threads, 5);
+    facts["multiply_adds"] =
+        (argmax ? static_cast<double>(image.header.frames()) : 1.0) * bench::multiply_adds(job.plan);
+    facts["multiply_adds_per_s"] = bench::multiply_add_rate(options.threads);
     if (!job.request.output.empty()) {
         io::NiftiWriteOptions write;
         write.overwrite = true;
@@ -160,7 +146,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
-        return bench(std::max(1, std::stoi(argv[1])), {argv + 2, argv + argc});
+        return measure(std::max(1, std::stoi(argv[1])), {argv + 2, argv + argc});
     } catch (const std::exception& error) {
         std::cerr << "bench_in_memory: " << error.what() << "\n";
         return 1;

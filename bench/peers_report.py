@@ -71,6 +71,18 @@ def fastest(found):
     return f"{best['name']}: {seconds(best['median_s'])} ({times(best['median_s'] / found['revoxel']['median_s'])})"
 
 
+def limit(own):
+    """Seconds that the job takes at least, and what says so: moving its bytes, or the products of its sums."""
+    rate = own.get("multiply_adds_per_s", 0)
+    arithmetic = own["multiply_adds"] / rate if rate else 0.0
+    return max((own["copy_s"], "memory"), (arithmetic, "arithmetic"))
+
+
+def limit_cell(own):
+    least, kind = limit(own)
+    return f"{100 * least / own['median_s']:.0f} %, {kind}"
+
+
 # Tables
 
 
@@ -81,12 +93,11 @@ def targets_cell(found):
 def summary(found):
     """One row for each job; README has it."""
     host = found["machine"]
-    head = ["job", "what", "revoxel", "of copy speed", "peak memory", "fastest peer", "floors"]
+    head = ["job", "what", "revoxel", "of the limit", "peak memory", "fastest peer", "floors"]
     rows = []
     for job in found["in_memory"]:
         own = job["revoxel"]
-        share = f"{100 * own['copy_s'] / own['median_s']:.0f} %"
-        row = [job["name"], job["what"], seconds(own["median_s"]), share, megabytes(own["peak_bytes"])]
+        row = [job["name"], job["what"], seconds(own["median_s"]), limit_cell(own), megabytes(own["peak_bytes"])]
         rows.append([*row, fastest(job), targets_cell(job)])
     for job in found["files"]:
         own = job["revoxel"]
@@ -106,8 +117,10 @@ def job_table(job, repeat, file):
     head += ["against revoxel with the same definition", "remarks"]
     size = lambda facts: [megabytes(facts["output_bytes"])] if file else []
     ratio = [] if file else [""]
-    first = ["revoxel", seconds(own["median_s"]), "1", *ratio, megabytes(own["peak_bytes"]), *size(own), "", ""]
-    rows = [first]
+    rows = [["revoxel", seconds(own["median_s"]), "1", *ratio, megabytes(own["peak_bytes"]), *size(own), "", ""]]
+    if "anew_s" in own:
+        anew = own["anew_s"]
+        rows.append(["revoxel, all made anew", seconds(anew), times(anew / own["median_s"]), "", "", "", ""])
     for peer in job["peers"]:
         if "skipped" in peer:
             rows.append([peer["name"], "skipped", *[""] * (len(head) - 3), peer["skipped"]])
@@ -128,6 +141,11 @@ def memory_section(job, repeat):
         f" read and written; copying as many bytes takes {seconds(own['copy_s'])}"
         f" ({moved / own['copy_s'] / 1e9:.2f} GB/s)."
     )
+    if own.get("multiply_adds_per_s"):
+        facts += (
+            f" Its sums are {own['multiply_adds'] / 1e9:.3g} G multiply-adds, of which the CPU does"
+            f" {own['multiply_adds_per_s'] / 1e9:.0f} G/s."
+        )
     return f"### {job['name']}: {job['what']}\n\n{facts}\n\n{job_table(job, repeat, False)}\n\n{targets_table(job)}\n"
 
 
@@ -163,7 +181,10 @@ def versions(found):
 
 NOTES = """\
 Medians of {repeat} runs after a warm-up, unless a remark says otherwise. In memory: from the input's type to the output's, both in
-memory; where a peer knows only floats, conversion and rounding belong to it. Files: the whole process as a user would start it,
+memory; where a peer knows only floats, conversion and rounding belong to it. revoxel, like VTK, writes into memory that it has
+written before; `all made anew` allocates output, scratch and tables in each run, as SimpleITK, scipy, scikit-image and torch
+do with their output. `Of the limit`: the time of a copy of as many bytes, or of the sums' multiply-adds at the rate that
+the CPU reaches in registers (the larger of the two), as a share of revoxel's. Files: the whole process as a user would start it,
 Python and imports included, the output not there before. Peak memory is that of the process, with input, output, interpreter
 and libraries. scipy and scikit-image run on one thread, whatever they are given. Before times were compared, outputs were:
 each with revoxel's under the options that mean the same (integers that were cut or rounded otherwise differ by 1)."""

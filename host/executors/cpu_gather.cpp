@@ -13,18 +13,6 @@ constexpr std::int64_t kMostBrickValues = 400'000;  // beyond it, copying costs 
 // Positions of a box are computed from its corners; rounding moves them by less than this, in voxels.
 constexpr double kSlack = 1e-3;
 
-/// The most taps that a point has.
-int most_taps(const math::PointKernel& kernel) {
-    using Form = math::PointKernel::Form;
-    switch (kernel.form) {
-        case Form::nearest: return 1;
-        case Form::linear: return 2;
-        case Form::cubic: return 4;
-        case Form::bspline: return kernel.degree + 1;
-        default: return 2 * kernel.radius;
-    }
-}
-
 }  // namespace
 
 template <typename C>
@@ -34,7 +22,7 @@ PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, do
     for (int d = 0; d < 3; ++d) {
         const auto a = static_cast<std::size_t>(d);
         kernel_[a] = point_kernel(gather.kernel[d], gather.shape);
-        taps_[a] = std::min(most_taps(kernel_[a]), math::kGatherTaps);
+        taps_[a] = most_taps(kernel_[a]);
         norm_[a].assign(gather.norm[a].begin(), gather.norm[a].end());
         dense = dense && norm_[a].empty();
     }

@@ -197,6 +197,17 @@ math::PointKernel point_kernel(Kernel kernel, const KernelShape& shape, double s
     return point;
 }
 
+int most_taps(const math::PointKernel& kernel) noexcept {
+    using Form = math::PointKernel::Form;
+    switch (kernel.form) {
+        case Form::nearest: return 1;
+        case Form::linear: return 2;
+        case Form::cubic: return 4;
+        case Form::bspline: return kernel.degree + 1;
+        default: return std::min(2 * kernel.radius, math::kGatherTaps);
+    }
+}
+
 std::vector<double> cardinal_coefficients(int degree, ComputeType compute) {
     const std::vector<double> z = poles(degree);
     const double tolerance = compute == ComputeType::f32 ? 0x1p-26 : 0x1p-54;

@@ -33,6 +33,9 @@ bool is_windowed_sinc(Kernel kernel) noexcept;  ///< lanczos2..4 among them
 /// The kernel as a gather evaluates it. gaussian: widened by `stretch`.
 math::PointKernel point_kernel(Kernel kernel, const KernelShape& shape, double stretch = 1.0);
 
+/// The most taps that a point has along an axis.
+int most_taps(const math::PointKernel& kernel) noexcept;
+
 /// The coefficients c_0..c_K of the cardinal B-spline of `degree` 2..5, sum over all j = 1. |c_j| beyond K is below
 /// 2^-26 of c_0 (f32) or 2^-54 (f64). c = sum over poles p of a_p z_p^|j|, the inverse of the sampled B-spline (Unser
 /// 1999, box 2).
