@@ -122,7 +122,7 @@ void copy_voxels(const Plan& plan, const ConstVolumeView& input, const VolumeVie
                     if (!math::locate(frame_of(gather), i, j, k, c)) return;
                     for (int d = 0; d < 3; ++d) {
                         const std::int64_t nearest = math::floor_index(c[d] + 0.5 + math::kTieTolerance);
-                        at[d] = std::clamp<std::int64_t>(nearest, 0, gather.extent[d] - 1);
+                        at[d] = std::clamp<std::int64_t>(nearest, 0, gather.inside[d] - 1) - gather.origin[d];
                     }
                 }
                 const From value = *reinterpret_cast<const From*>(address(view, at[0], at[1], at[2]));

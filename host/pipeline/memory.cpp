@@ -104,6 +104,19 @@ std::int64_t streamed_bytes(const ResampleJob& job, std::int64_t slab, std::int6
     return overhead_bytes(job) + window * in + slabs * slab * slice_bytes(job.output) + work;
 }
 
+/// An output index along axis `a` with taps. Beyond the input a constant boundary leaves none.
+std::int64_t row_that_reads(const Plan& plan, int a) {
+    const std::int64_t lo = plan.covered.lo[a], hi = plan.covered.hi[a];
+    for (const Stage& stage : plan.stages) {
+        const auto* pass = std::get_if<AxisPass>(&stage);
+        if (pass == nullptr || pass->axis != a) continue;
+        for (std::int64_t o = lo; o < hi; ++o) {
+            if (pass->taps.count[static_cast<std::size_t>(o)] > 0) return o;
+        }
+    }
+    return lo;
+}
+
 /// Input slices that are read again or held while the next slab is made, as a share of the window.
 double repeated_share(const ResampleJob& job, std::int64_t slab, std::int64_t window) {
     const double fresh = static_cast<double>(job.plan.input.extent[2]) * static_cast<double>(slab) /
@@ -116,7 +129,7 @@ double repeated_share(const ResampleJob& job, std::int64_t slab, std::int64_t wi
 bool writes_behind(const ResampleJob& job) {
     const int threads = job.request.threads > 0 ? job.request.threads : available_threads();
     const auto name = io::parse_nifti_name(job.request.output);
-    return threads > 1 && name && !name->gz;
+    return threads > 1 && !(name && name->gz);
 }
 
 MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
@@ -167,9 +180,9 @@ std::int64_t widest_window(const Plan& plan, std::int64_t slab) {
 std::vector<Box3> slab_inputs(const Plan& plan, std::int64_t slab) {
     Box3 box{{0, 0, 0}, plan.output.extent};
     for (int a = 0; a < 2 && plan.separable && !plan.covered.empty(); ++a) {
-        // On straight grids one row tells about all.
+        // On straight grids one row tells about all: any that reads something.
         if (plan.input_axis[a] == 2) continue;
-        box.lo[a] = plan.covered.lo[a];
+        box.lo[a] = row_that_reads(plan, a);
         box.hi[a] = box.lo[a] + 1;
     }
     std::vector<Box3> needs;

@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -60,6 +61,10 @@ public:
     void end_frame() { require(n_[2], n_[2]); }
 
     ConstVolumeView view(const Box3& box, int component) const {
+        if (box.lo[2] < begin_ || box.hi[2] > end_) {
+            throw std::logic_error(fmt::format("input slices {} to {} were wanted, {} to {} are held", box.lo[2],
+                                               box.hi[2], begin_, end_));
+        }
         const std::int64_t first = ((box.lo[2] - begin_) * n_[1] + box.lo[1]) * n_[0] + box.lo[0];
         const std::byte* data =
             bytes_.get() + (first * components_ + component) * static_cast<std::int64_t>(size_of(dtype_));

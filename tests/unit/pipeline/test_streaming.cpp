@@ -110,12 +110,39 @@ TEST_F(Streaming, EveryKernelAndBoundary) {
 TEST_F(Streaming, ObliqueFlippedAndPermutedGrids) {
     for (double degrees : {0.0, 20.0, 90.0}) {
         for (bool flip : {false, true}) {
-            for (Kernel kernel : {Kernel::linear, Kernel::bspline3}) {
-                SCOPED_TRACE(degrees);
+            for (Kernel kernel : {Kernel::nearest, Kernel::linear, Kernel::bspline3}) {
+                for (Backend backend : {Backend::reference, Backend::cpu}) {
+                    SCOPED_TRACE(std::string(name_of(kernel)) + " " + name_of(backend));
+                    ResampleRequest r = request(scan());
+                    r.grid = {};
+                    r.grid.like = like(degrees, flip);
+                    r.kernel = kernel;
+                    r.backend = backend;
+                    expect_same(r);
+                }
+            }
+        }
+    }
+}
+
+// Far beyond the input a constant boundary leaves rows and slices without a tap.
+TEST_F(Streaming, GridsThatGoFarBeyondTheInput) {
+    for (int axis = 0; axis < 3; ++axis) {
+        Grid grid = grid_of({9, 12, 19}, {1.1, 1.0, 2.0});
+        grid.extent[axis] *= 3;
+        grid.affine(axis, 3) = -25;
+        const std::string beyond =
+            save<std::uint8_t>("beyond.nii", grid, DType::uint8, [](auto, auto, auto) { return 0; });
+        for (Boundary boundary : {Boundary::constant, Boundary::mirror}) {
+            for (Kernel kernel : {Kernel::nearest, Kernel::linear, Kernel::cubic}) {
+                SCOPED_TRACE(std::string(name_of(kernel)) + " " + name_of(boundary) + ", axis " + std::to_string(axis));
                 ResampleRequest r = request(scan());
                 r.grid = {};
-                r.grid.like = like(degrees, flip);
+                r.grid.like = beyond;
                 r.kernel = kernel;
+                r.boundary = boundary;
+                r.outside = Outside::extend;
+                r.fill = -1000;
                 expect_same(r);
             }
         }
