@@ -122,12 +122,14 @@ LabelVote::LabelVote(const Plan& plan, int threads) : plan_(plan), scratch_(stat
             most[static_cast<std::size_t>(a)] = table == nullptr ? 1 : static_cast<std::size_t>(table->stride);
         }
     }
+    if (!gather_) find_reach(plan_.input.extent[plan_.input_axis[0]]);
     for (Scratch& s : scratch_) {
         s.rest.reserve(std::min(most[0] * most[1] * most[2], kRest));
         s.rows.reserve(most[1] * most[2]);
         const auto row = static_cast<std::size_t>(plan_.input.extent[plan_.input_axis[0]]);
         s.mixed.resize(row);
-        s.borders.resize(row);
+        s.ends.resize(row);
+        s.stretches.reserve(row);
         if (most[1] * most[2] > kFewRows && !gather_) {
             s.columns.resize(row * kColumn);
             s.column_sizes.resize(row);
@@ -176,28 +178,80 @@ void LabelVote::separable_row(const ConstVolumeView& input, const VolumeView& ou
         }
     }
     const std::int64_t stride = input.stride[0];
-    const std::int64_t* index = taps_[0].index.data();
-    count_borders<From>(input.extent[0], stride, scratch);
+    const From* values = static_cast<const From*>(scratch.rows[0].values);
+    find_stretches<From>(input.extent[0], stride, scratch);
+    scratch.columns_filled = false;
+    const auto put = [&](std::int64_t lo, std::int64_t hi, From label) {
+        const To stored = math::convert<To>(math::label_of_value(label));
+        for (std::int64_t i = lo; i < hi; ++i) *reinterpret_cast<To*>(address(output, i, j, k)) = stored;
+    };
+    std::int64_t done = plan_.covered.lo[0];
+    const std::int64_t end = plan_.covered.hi[0];
+    for (std::size_t s = 0; s < scratch.stretches.size() && done < end; ++s) {
+        const std::size_t at = rising_ ? s : scratch.stretches.size() - 1 - s;
+        const Scratch::Stretch& stretch = scratch.stretches[at];
+        const TapRange inside = outputs_inside(stretch);
+        const std::int64_t lo = std::max(inside.lo, done), hi = std::min(inside.hi, end);
+        if (lo >= hi) continue;
+        count_row<From>(done, lo, input.extent[0], stride, scratch, put);
+        put(lo, hi, values[stretch.first * stride]);
+        done = hi;
+    }
+    count_row<From>(done, end, input.extent[0], stride, scratch, put);
+}
+
+/// Outputs [lo, hi), voxel by voxel; put(i, i + 1, label) takes them.
+template <typename From, typename Put>
+void LabelVote::count_row(std::int64_t lo, std::int64_t hi, std::int64_t n, std::int64_t stride, Scratch& scratch,
+                          const Put& put) const {
+    if (lo >= hi) return;
     // Of few rows the sums cost more than they save.
     const bool tall = scratch.rows.size() > kFewRows;
-    bool filled = false;
+    if (tall && !scratch.columns_filled) fill_columns<From>(n, stride, scratch);
+    scratch.columns_filled = true;
     Count<From> count(scratch.rest);
-    for (std::int64_t i = plan_.covered.lo[0]; i < plan_.covered.hi[0]; ++i) {
+    for (std::int64_t i = lo; i < hi; ++i) {
         const TapRange xs = range(0, i);
-        const std::int64_t first = index[xs.lo], last = index[xs.hi - 1];
-        From label = static_cast<const From*>(scratch.rows[0].values)[first * stride];
-        // Taps that wrap around count as many.
-        const bool uniform =
-            last - first == xs.hi - 1 - xs.lo &&
-            scratch.borders[static_cast<std::size_t>(first)] == scratch.borders[static_cast<std::size_t>(last)] &&
-            scratch.mixed[static_cast<std::size_t>(first)] == 0;
-        if (!uniform) {
-            if (tall && !filled) fill_columns<From>(input.extent[0], stride, scratch);
-            filled = true;
-            if (!tall || !add_columns(xs, scratch, count)) add_rows(xs, stride, scratch, count);
-            label = count.winner();
-        }
-        *reinterpret_cast<To*>(address(output, i, j, k)) = math::convert<To>(math::label_of_value(label));
+        if (!tall || !add_columns(xs, scratch, count)) add_rows(xs, stride, scratch, count);
+        put(i, i + 1, count.winner());
+    }
+}
+
+/// Outputs all of whose taps along the row lie in the stretch; some at the ends of a periodic axis may be missing.
+LabelVote::TapRange LabelVote::outputs_inside(const Scratch::Stretch& stretch) const {
+    const auto first = static_cast<std::size_t>(stretch.first), last = static_cast<std::size_t>(stretch.last);
+    return rising_ ? TapRange{from_[first], until_[last]} : TapRange{from_[last], until_[first]};
+}
+
+/// The tables of outputs_inside(). They leave out outputs whose taps wrap around, at the ends of a periodic axis.
+/// Between those both ends of the taps go one way.
+void LabelVote::find_reach(std::int64_t n) {
+    const auto first = [&](std::int64_t o) { return taps_[0].index[static_cast<std::size_t>(range(0, o).lo)]; };
+    const auto last = [&](std::int64_t o) { return taps_[0].index[static_cast<std::size_t>(range(0, o).hi - 1)]; };
+    const auto straight = [&](std::int64_t o) {
+        const TapRange taps = range(0, o);
+        return taps.lo < taps.hi && last(o) - first(o) == taps.hi - 1 - taps.lo;
+    };
+    std::int64_t lo = plan_.covered.lo[0], hi = plan_.covered.hi[0];
+    while (lo < hi && !straight(lo)) ++lo;
+    while (hi > lo && !straight(hi - 1)) --hi;
+    rising_ = lo == hi || first(lo) <= first(hi - 1);
+    from_.assign(static_cast<std::size_t>(n), hi);
+    until_.assign(static_cast<std::size_t>(n), lo);
+    const auto follows = [&](std::int64_t o) {
+        return rising_ ? first(o - 1) <= first(o) && last(o - 1) <= last(o)
+                       : first(o - 1) >= first(o) && last(o - 1) >= last(o);
+    };
+    for (std::int64_t o = lo; o < hi; ++o) {
+        if (!straight(o) || (o > lo && !follows(o))) return;  // it goes round more than once: everything is counted
+    }
+    std::int64_t from = lo, until = lo;
+    for (std::int64_t step = 0; step < n; ++step) {
+        const std::int64_t x = rising_ ? step : n - 1 - step;
+        while (from < hi && (rising_ ? first(from) < x : last(from) > x)) ++from;
+        while (until < hi && (rising_ ? last(until) <= x : first(until) >= x)) ++until;
+        from_[static_cast<std::size_t>(x)] = from;
+        until_[static_cast<std::size_t>(x)] = until;
     }
 }
 
@@ -248,10 +302,9 @@ void LabelVote::fill_columns(std::int64_t n, std::int64_t stride, Scratch& scrat
     }
 }
 
-/// Where the rows of the scratch differ from each other, and how many times up to each voxel their value changes or
-/// they differ.
+/// Where all rows of the scratch hold the same one value.
 template <typename From>
-void LabelVote::count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const {
+void LabelVote::find_stretches(std::int64_t n, std::int64_t stride, Scratch& scratch) const {
     std::uint8_t* __restrict mixed = scratch.mixed.data();
     const From* __restrict first = static_cast<const From*>(scratch.rows[0].values);
     std::fill(mixed, mixed + n, std::uint8_t{0});
@@ -265,11 +318,18 @@ void LabelVote::count_borders(std::int64_t n, std::int64_t stride, Scratch& scra
                 mixed[x] = static_cast<std::uint8_t>(mixed[x] | !same(row[x * stride], first[x * stride]));
         }
     }
-    std::int32_t borders = 0;
-    scratch.borders[0] = 0;
-    for (std::int64_t x = 1; x < n; ++x) {
-        borders += mixed[x] | (same(first[x * stride], first[(x - 1) * stride]) ? 0 : 1);
-        scratch.borders[static_cast<std::size_t>(x)] = borders;
+    std::uint8_t* __restrict ends = scratch.ends.data();
+    for (std::int64_t x = 0; x + 1 < n; ++x) {
+        ends[x] =
+            static_cast<std::uint8_t>(mixed[x] | mixed[x + 1] | !same(first[x * stride], first[(x + 1) * stride]));
+    }
+    ends[n - 1] = 1;
+    scratch.stretches.clear();
+    for (std::int64_t x = 0; x < n;) {
+        const void* end = std::memchr(ends + x, 1, static_cast<std::size_t>(n - x));
+        const std::int64_t last = static_cast<const std::uint8_t*>(end) - ends;
+        if (mixed[x] == 0) scratch.stretches.push_back({x, last});
+        x = last + 1;
     }
 }
 

@@ -46,12 +46,18 @@ private:
             const void* values;
             std::int64_t votes;  ///< of its y and z taps
         };
-        std::vector<Vote> rest;             ///< votes for values beyond the short list
-        std::vector<Row> rows;              ///< input rows that take part in an output row
-        std::vector<std::uint8_t> mixed;    ///< at each voxel of an input row: whether those rows differ
-        std::vector<std::int32_t> borders;  ///< up to each of them: how often they differ or their value changes
-        std::vector<Vote> columns;          ///< kColumn for each of them: the values above each other, and their votes
-        std::vector<int> column_sizes;      ///< how many of those; above kColumn: too many
+        /// Voxels of an input row.
+        struct Stretch {
+            std::int64_t first, last;
+        };
+        std::vector<Vote> rest;           ///< votes for values beyond the short list
+        std::vector<Row> rows;            ///< input rows that take part in an output row
+        std::vector<std::uint8_t> mixed;  ///< at each voxel of an input row: whether those rows differ
+        std::vector<std::uint8_t> ends;   ///< and whether the next one differs from it
+        std::vector<Stretch> stretches;   ///< where all of those rows hold one value
+        std::vector<Vote> columns;        ///< kColumn for each of them: the values above each other, and their votes
+        std::vector<int> column_sizes;    ///< how many of those; above kColumn: too many
+        bool columns_filled = false;      ///< for the rows of now
         std::vector<std::int64_t> index[3], weight[3];
     };
     template <typename T>
@@ -70,7 +76,12 @@ private:
     void separable_row(const ConstVolumeView& input, const VolumeView& output, std::int64_t j, std::int64_t k,
                        Scratch& scratch) const;
     template <typename From>
-    void count_borders(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
+    void find_stretches(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
+    template <typename From, typename Put>
+    void count_row(std::int64_t lo, std::int64_t hi, std::int64_t n, std::int64_t stride, Scratch& scratch,
+                   const Put& put) const;
+    void find_reach(std::int64_t n);
+    TapRange outputs_inside(const Scratch::Stretch& stretch) const;
     /// The y and z sums of an output row.
     template <typename From>
     void fill_columns(std::int64_t n, std::int64_t stride, Scratch& scratch) const;
@@ -87,6 +98,10 @@ private:
     const Plan plan_;
     const AffineGather* gather_ = nullptr;  ///< in plan_
     Taps taps_[3];                          ///< separable route
+    /// For each voxel of an input row: the first output whose taps begin there or further along the outputs, and the
+    /// one after the last whose taps end there or before.
+    std::vector<std::int64_t> from_, until_;
+    bool rising_ = true;  ///< taps rise with the output index; else the axis is flipped
     std::vector<Scratch> scratch_;
 };
 

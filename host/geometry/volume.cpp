@@ -14,25 +14,35 @@
 namespace revoxel {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-// Below it the memory that the last page wastes is worth more than the time.
-constexpr std::size_t kUsesHugePages = std::size_t{32} << 20;
-
-/// Large volumes ask for large pages: the system brings memory in as it is first written, and takes ten times as long
-/// for that as the resampling does where it comes in pieces of 4 KiB.
-std::byte* allocate(std::size_t bytes) {
-    const std::size_t alignment = bytes >= kUsesHugePages ? kHugePage : 64;
-    void* p = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-#if defined(__linux__)
-    if (p != nullptr && bytes >= kUsesHugePages) madvise(p, bytes, MADV_HUGEPAGE);  // a wish: it may be refused
-#endif
-    return static_cast<std::byte*>(p);
-}
+// Larger volumes have pages of their own, which go back to the system when the volume does. From the heap they would
+// leave holes of their size, where a run makes one for each of its slabs.
+constexpr std::size_t kOwnPages = std::size_t{1} << 20;
+// Still larger ones ask for large pages: the system brings memory in as it is first written, and in pieces of 4 KiB it
+// takes several times as long for that as the resampling does. Below it what the last page wastes is worth more.
+constexpr std::size_t kLargePages = std::size_t{32} << 20;
 
 }  // namespace
 
 void Volume::Free::operator()(std::byte* p) const noexcept {
+#if defined(__linux__)
+    if (mapped > 0) {
+        ::munmap(p, mapped);
+        return;
+    }
+#endif
     std::free(p);
+}
+
+Volume::Memory Volume::allocate(std::size_t bytes) {
+#if defined(__linux__)
+    if (bytes >= kOwnPages) {
+        void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED) return {};
+        if (bytes >= kLargePages) ::madvise(p, bytes, MADV_HUGEPAGE);  // a wish, which may be refused
+        return Memory(static_cast<std::byte*>(p), Free(bytes));
+    }
+#endif
+    return Memory(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
 }
 
 Volume::Volume(const Grid& grid, DType dtype, std::int64_t frames, int components)
@@ -40,12 +50,12 @@ Volume::Volume(const Grid& grid, DType dtype, std::int64_t frames, int component
     const std::int64_t voxel_bytes = components * static_cast<std::int64_t>(size_of(dtype));
     std::int64_t bytes = 0;
     if (frames < 1 || components < 1 || __builtin_mul_overflow(voxel_count(grid), frames, &bytes) ||
-        __builtin_mul_overflow(bytes, voxel_bytes, &bytes) || bytes > INT64_MAX - (std::int64_t{4} << 20)) {
+        __builtin_mul_overflow(bytes, voxel_bytes, &bytes) || bytes > INT64_MAX - 64) {
         throw Error(ErrorCode::input, fmt::format("a volume of {} x {} x {} voxels x {} frames cannot be addressed",
                                                   grid.extent[0], grid.extent[1], grid.extent[2], frames));
     }
     size_bytes_ = bytes;
-    data_.reset(allocate(static_cast<std::size_t>(bytes)));
+    data_ = allocate(static_cast<std::size_t>(bytes));
     if (!data_) {
         throw Error(
             ErrorCode::unavailable,

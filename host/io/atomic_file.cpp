@@ -50,6 +50,7 @@ HiddenNames& hidden_names() {
 }
 
 void remember(const std::string& path) {
+    if (path.empty()) return;
     const std::lock_guard<std::mutex> lock(hidden_names().mutex);
     hidden_names().paths.insert(path);
 }
@@ -253,13 +254,18 @@ bool AtomicFile::publish_without_replacing() {
 
 void AtomicFile::publish_replacing() {
     if (::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0) {
-        exchanged_ = true;
+        replaced_ = hidden_;
         return;
     }
     if (errno == ENOENT && publish_without_replacing()) return;  // nothing there to replace
+    // A second name keeps the old file until settle(). Where there are no hard links it is gone with the renaming.
+    replaced_ = random_hidden_path(folder_);
+    if (::link(path_.c_str(), replaced_.c_str()) != 0) replaced_.clear();
+    remember(replaced_);
     if (::rename(hidden_.c_str(), path_.c_str()) != 0) {
         fail_with_errno(path_, "the finished file could not be renamed", errno);
     }
+    lost_ = replaced_.empty();
 }
 
 void AtomicFile::publish() {
@@ -274,8 +280,8 @@ void AtomicFile::publish() {
         }
     }
     published_ = true;
+    if (hidden_ != replaced_) forget(hidden_);
     if (fd_ >= 0) close_file();
-    forget(hidden_);  // it is gone, or names the file that was replaced
     sync_folder();
 }
 
@@ -292,19 +298,24 @@ void AtomicFile::sync_folder() const {
 }
 
 void AtomicFile::settle() noexcept {
-    if (exchanged_) ::unlink(hidden_.c_str());
+    if (!replaced_.empty()) ::unlink(replaced_.c_str());
+    forget(replaced_);
     hidden_.clear();
-    exchanged_ = published_ = false;
+    replaced_.clear();
+    published_ = lost_ = false;
 }
 
 void AtomicFile::take_back() noexcept {
-    forget(hidden_);
-    if (exchanged_) ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE);
-    if (published_ && !exchanged_) {
+    if (!published_) {
+        if (!hidden_.empty()) ::unlink(hidden_.c_str());
+        if (!replaced_.empty()) ::unlink(replaced_.c_str());
+    } else if (!replaced_.empty()) {
+        ::rename(replaced_.c_str(), path_.c_str());
+    } else if (!lost_) {
         ::unlink(path_.c_str());
-    } else if (!hidden_.empty()) {
-        ::unlink(hidden_.c_str());
     }
+    forget(hidden_);
+    forget(replaced_);
 }
 
 void AtomicFile::commit() {

@@ -57,7 +57,8 @@ private:
     std::string hidden_;  // path of the temporary name; empty where there is none
     bool overwrite_;
     bool published_ = false;
-    bool exchanged_ = false;  // the replaced file now bears the hidden name
+    std::string replaced_;  // hidden path of the file that this one replaces; empty where there is none
+    bool lost_ = false;     // it replaced one that could not be kept
     int fd_ = -1;
     std::int64_t bytes_written_ = 0;
     std::int64_t handed_over_ = 0;  // of those, to the disk

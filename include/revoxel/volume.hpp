@@ -53,14 +53,20 @@ public:
 
 private:
     struct Free {
+        std::size_t mapped;  ///< bytes of pages of its own; 0: from the heap
+        Free() noexcept : mapped(0) {}
+        explicit Free(std::size_t bytes) noexcept : mapped(bytes) {}
         void operator()(std::byte* p) const noexcept;
     };
+    using Memory = std::unique_ptr<std::byte[], Free>;
+    static Memory allocate(std::size_t bytes);
+
     Grid grid_;
     DType dtype_ = DType::float32;
     std::int64_t frames_ = 0;
     int components_ = 0;
     std::int64_t size_bytes_ = 0;
-    std::unique_ptr<std::byte[], Free> data_;
+    Memory data_;
 };
 
 }  // namespace revoxel

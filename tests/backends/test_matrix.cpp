@@ -153,6 +153,44 @@ TEST(Labels, WideKernelsWithFewAndManyValues) {
     }
 }
 
+// Rows with long stretches of one label are filled, not counted: on flipped axes, and on periodic ones that go round
+// more than once, too.
+TEST(Labels, LongStretchesOfOneValue) {
+    Case c = separable_case();
+    c.input.extent = {97, 9, 7};
+    c.options.labels = true;
+    for (DType dtype : {DType::uint8, DType::float32}) {
+        c.options.input_dtype = c.options.output_dtype = dtype;
+        for (double step : {0.37, 1.0, 2.3, -0.37, -1.0, -2.3}) {
+            for (double along : {0.25, -150.0}) {  // -150: the output covers the input and what lies around it
+                for (Boundary boundary : kBoundaries) {
+                    if (boundary == Boundary::constant || boundary == Boundary::renormalise) continue;
+                    for (Kernel kernel : {Kernel::linear, Kernel::gaussian}) {
+                        c.output.extent = {static_cast<std::int64_t>(std::abs((97.0 - 2 * along) / step)), 4, 3};
+                        c.output.affine = Affine();
+                        c.input.affine = Affine();
+                        c.output.affine(0, 0) = step;
+                        c.output.affine(0, 3) = step > 0 ? along : 96.0 - along;
+                        c.output.affine(1, 1) = 2.1;
+                        c.output.affine(2, 2) = 2.2;
+                        c.options.kernel = kernel;
+                        c.options.boundary = boundary;
+                        c.options.outside = Outside::extend;
+                        SCOPED_TRACE(describe(c));
+                        const Plan plan = make_plan(c.input, c.output, c.options);
+                        const Layout layout = dtype == DType::uint8 ? Layout::packed : Layout::padded;
+                        Field input(c.input.extent, dtype, layout);
+                        input.fill([](auto i, auto j, auto k) {
+                            return static_cast<double>(i < 3 ? i : (i + 2 * j + k) / 23);
+                        });
+                        check_backends(plan, input, layout);
+                    }
+                }
+            }
+        }
+    }
+}
+
 // Zeros of both signs are one label, and it is stored as +0.
 TEST(Labels, ZeroHasNoSign) {
     Case c = separable_case();

@@ -34,14 +34,14 @@ def test_memory_does_not_grow_with_the_volume(program, tmp_path, options):
     assert peaks[1] < peaks[0] + 8 * MIB, [peak / MIB for peak in peaks]
 
 
-@pytest.mark.parametrize("allowed", ["40M", "60M", "200M"])
+@pytest.mark.parametrize("allowed", ["40M", "50M", "60M", "200M"])
 @pytest.mark.parametrize("options", [["--spacing", "1"], ["--spacing", "0.5"], ["--spacing", "1", "--interp", "bspline5"],
                                      ["--spacing", "1", "--labels"], ["--like", "turned.nii", "--interp", "bspline3"]])
 def test_the_memory_that_is_allowed_is_kept(program, tmp_path, allowed, options):
     source = tall(tmp_path / "s.nii.gz", 128)
-    c, s = np.cos(0.1), np.sin(0.1)
-    turned = np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1.0]])
-    nib.save(nib.Nifti1Image(np.zeros((200, 200, 150), np.uint8), turned), tmp_path / "turned.nii")
+    c, s = np.cos(0.3), np.sin(0.3)
+    turned = np.array([[c, -s, 0, 0], [s, c, 0.3, 0], [0, -0.3, 1.4, 0], [0, 0, 0, 1.0]])
+    nib.save(nib.Nifti1Image(np.zeros((220, 220, 250), np.uint8), turned), tmp_path / "turned.nii")
     options = [tmp_path / "turned.nii" if option == "turned.nii" else option for option in options]
     words = [program, "resample", source, tmp_path / "o.nii.gz", "--threads", "2", "--memory", allowed, *options]
     done = subprocess.run([str(word) for word in words + ["--dry-run", "--json"]], capture_output=True, text=True)
@@ -139,6 +139,19 @@ def test_a_full_disk_is_named_and_leaves_nothing(program, tmp_path):
         assert done.returncode == 4, done.stderr
         assert name in done.stderr and ("space" in done.stderr)
         assert done.stdout == ""
+
+
+def test_a_write_that_fails_midway_is_named_and_leaves_nothing(program, tmp_path):
+    """The space is there, so that the run begins; what fails is a slab that is written while the next one is made."""
+    source, folder = tall(tmp_path / "s.nii", 128), tmp_path / "out"
+    folder.mkdir()
+    for name, threads in (("o.nii", 1), ("o.nii", 2), ("o.nii.gz", 2)):
+        script = 'ulimit -f 20000 && exec "$@"'  # KiB
+        words = [program, "resample", source, folder / name, "--spacing", "1", "--quiet", "--threads", threads]
+        done = subprocess.run(["bash", "-c", script, "bash", *map(str, words)], capture_output=True, text=True)
+        assert done.returncode == 4, done.stderr
+        assert name in done.stderr and "ulimit -f" in done.stderr
+        assert list(folder.iterdir()) == []
 
 
 def test_a_file_that_ends_midway_is_named_and_leaves_nothing(revoxel, tmp_path):
