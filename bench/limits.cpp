@@ -6,8 +6,10 @@
 #include <variant>
 #include <vector>
 
+#include "executors/cpu_kernels.hpp"
 #include "executors/thread_pool.hpp"
 #include "plan/kernels.hpp"
+#include "revoxel/volume.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -82,14 +84,17 @@ double products(const AxisPass& pass, Extent& extent) {
 
 double copy_seconds(std::int64_t bytes, int threads, int repeat) {
     constexpr std::int64_t kPiece = std::int64_t{1} << 20;
-    const std::int64_t half = bytes / 2;
-    std::vector<char> from(static_cast<std::size_t>(half), 1), to(static_cast<std::size_t>(half), 2);
+    Grid half;
+    half.extent = {std::max<std::int64_t>(1, bytes / 2), 1, 1};
+    Volume from(half, DType::uint8), to(half, DType::uint8);  // as volumes are allocated: in large pages
+    std::memset(from.data(), 1, static_cast<std::size_t>(half.extent[0]));
+    std::memset(to.data(), 2, static_cast<std::size_t>(half.extent[0]));
+    const auto stream = cpu_kernels<float>().stream;
     ThreadPool pool(threads);
     return fastest_seconds(repeat, [&] {
-        pool.for_each((half + kPiece - 1) / kPiece, [&](std::int64_t p, int) {
+        pool.for_each((half.extent[0] + kPiece - 1) / kPiece, [&](std::int64_t p, int) {
             const std::int64_t begin = p * kPiece;
-            std::memcpy(to.data() + begin, from.data() + begin,
-                        static_cast<std::size_t>(std::min(kPiece, half - begin)));
+            stream(to.data() + begin, from.data() + begin, std::min(kPiece, half.extent[0] - begin), true);
         });
     });
 }

@@ -7,7 +7,8 @@
 
 namespace revoxel::bench {
 
-/// Seconds for reading half of `bytes` and writing the other half, in pieces of 1 MiB. The fastest of `repeat`.
+/// Seconds for reading half of `bytes` and writing the other half, past the caches, in memory of large pages where the
+/// system gives them. The fastest of `repeat`.
 double copy_seconds(std::int64_t bytes, int threads, int repeat);
 
 /// Products that the sums of a plan are made of: of every pass on all its rows, and of each point of a gather.

@@ -141,7 +141,7 @@ void add_run_options(CLI::App& app, ResampleArguments& a) {
            "auto: the fastest there is");
     option(app, group, "--threads", a.threads, "COUNT", "threads; 0 is one per core; the result is the same", "0");
     option(app, group, "--memory", a.memory, "BYTES",
-           "the most memory to take, e.g. 300M or 2G; the result is the same", "as much as pays, usually below 200M");
+           "the most memory to take, e.g. 300M or 2G; the result is the same", "as much as pays, usually 50M to 200M");
     option(app, group, "--compression", a.compression, "fast|0|1|2|3|4|5|6|7|8|9",
            "effort for .gz output: 0 (stored) to 9 (smallest); fast is the fastest near the size of zlib's 6", "fast");
     flag(app, group, "--force", a.force, "replace files that exist (never the input)");

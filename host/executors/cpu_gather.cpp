@@ -28,13 +28,19 @@ PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, do
     }
     if (dense) choose_brick();
     std::int64_t brick = 0;
+    std::size_t rows = 0;
     if (points_[0] > 0) {
         const Extent extent = brick_extent(points_);
         brick = extent[0] * extent[1] * extent[2] + kPointBlock;
+        rows = static_cast<std::size_t>(std::max(extent[1], extent[2]));
     }
     scratch_.resize(static_cast<std::size_t>(threads));
     for (Scratch& s : scratch_) {
         s.brick.resize(brick);
+        for (Work* work : {&s.now, &s.next}) {
+            work->y_offset.reserve(rows);
+            work->z_offset.reserve(rows);
+        }
         s.row.resize(std::max(output_[0], points_[0]) + kPointBlock);
     }
 }

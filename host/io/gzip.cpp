@@ -107,8 +107,8 @@ bool GzipReader::read_header() {
 void GzipReader::fail_damaged(int code) const {
     if (code == ISAL_INCORRECT_CHECKSUM) {
         fail_input(path_,
-                   "the checksum at the end of the gzip stream does not match the data; the file is damaged; copy it "
-                   "again from its source");
+                   "the checksum or the length at the end of the gzip stream does not match the data; the file is "
+                   "damaged; copy it again from its source");
     }
     fail_input(path_,
                fmt::format("the gzip stream has {} near byte {}; the file is damaged; copy it again from its source",

@@ -211,8 +211,9 @@ std::string memory_shortage(const ResampleJob& job, const MemoryPlan& memory) {
     if (job.request.memory > 0 && need > asked) {
         return fmt::format(
             "this needs about {:.4g} MB of memory, --memory allows {:.4g} MB; {}", need / 1e6, asked / 1e6,
-            memory.whole.empty() ? "that is with the thinnest slabs; allow more, or ask for a coarser grid"
-                                 : memory.whole + ": allow more, or leave it out");
+            memory.whole.empty()
+                ? "that is with the thinnest slabs; allow more, take fewer --threads, or ask for a coarser grid"
+                : memory.whole + ": allow more, or leave it out");
     }
     if (need <= have) return {};
     return fmt::format("this needs {:.4g} GB of memory, there are {:.4g} GB; ask for a coarser grid{}", need / 1e9,
