@@ -66,7 +66,7 @@ PieceDeflater::PieceDeflater(int level)
     : level_(level), libdeflate_(nullptr, libdeflate_free_compressor), inflater_(nullptr, delete_inflater) {
     if (level_ == 0) return;
     if (level_ <= kLargestIsalLevel) {
-        isal_ = std::make_unique<isal_zstream>();
+        isal_ = new_isal_stream();
         scratch_.resize(level_buffer_bytes(level_));
         return;
     }

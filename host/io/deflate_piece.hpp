@@ -6,7 +6,8 @@
 #include <span>
 #include <vector>
 
-struct isal_zstream;  // ISA-L
+#include "io/isal_stream.hpp"
+
 struct libdeflate_compressor;
 struct z_stream_s;  // zlib
 
@@ -42,7 +43,7 @@ private:
     std::size_t open_end(std::size_t piece_bytes, std::span<std::byte> out, std::size_t used);
 
     int level_;
-    std::unique_ptr<isal_zstream> isal_;
+    IsalStream isal_;
     std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> libdeflate_;
     std::unique_ptr<z_stream_s, void (*)(z_stream_s*)> inflater_;
     std::vector<std::byte> scratch_;  // ISA-L's level buffer, or what the inflater makes
