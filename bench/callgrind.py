@@ -36,8 +36,8 @@ SCALE = 8  # what each extent is divided by
 def count(program, isa, folder, job, runs):
     """Instructions of the whole program with a warm-up and so many runs, and the voxels of the result."""
     result = folder / f"{job.name}-{isa}-{runs}.nii".replace(" ", "-")
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, runs, "resample"]
-    command += [folder / job.input, result, *jobs.filled(job.options, folder=folder), "--threads", 1, "--force"]
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, "--runs-only", runs]
+    command += ["resample", folder / job.input, result, *jobs.filled(job.options, folder=folder), "--threads", 1, "--force"]
     environment = {**os.environ, "REVOXEL_ISA": isa}
     done = subprocess.run([str(w) for w in command], capture_output=True, text=True, env=environment, check=False)
     found = re.search(r"Collected : (\d+)", done.stderr)

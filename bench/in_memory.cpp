@@ -1,6 +1,6 @@
 // Times a resampling in memory, as `revoxel resample` would plan it: files are read before the clock starts and written
 // after it stops.
-//   bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]
+//   bench_in_memory [--runs-only] REPEAT resample INPUT OUTPUT [options of revoxel resample]
 // Prints JSON: seconds of each run (the first, a warm-up, apart) and their processor time, the median of as many runs
 // with scratch and output made anew (not for --argmax), the bytes of input and output, the most memory that the process
 // held until then, and the limits (limits.hpp): the seconds that a copy of as many bytes takes with the same threads,
@@ -73,7 +73,7 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-int measure(int repeat, const std::vector<std::string>& words) {
+int measure(int repeat, bool extras, const std::vector<std::string>& words) {
     const ResampleJob job = plan_job(words);
     io::NiftiImage image = io::read_nifti(job.request.input);
     const bool argmax = job.request.label.argmax;
@@ -105,7 +105,7 @@ int measure(int repeat, const std::vector<std::string>& words) {
     }
     // As a program does that resamples one volume: the plan's tables, scratch and output are made anew.
     std::vector<double> anew;
-    for (int r = 0; r < repeat && !argmax; ++r) {
+    for (int r = 0; extras && r < repeat && !argmax; ++r) {
         output = Volume();
         anew.push_back(seconds([&] {
             output = Volume(job.plan.output, job.output.dtype, job.output.frames(), image.volume.components());
@@ -124,11 +124,13 @@ int measure(int repeat, const std::vector<std::string>& words) {
     facts["output_bytes"] = output.size_bytes();
     facts["peak_bytes"] = peak_bytes();
     image.volume = Volume();
-    const std::int64_t bytes = facts["input_bytes"].get<std::int64_t>() + output.size_bytes();
-    facts["copy_s"] = bench::copy_seconds(bytes, options.threads, 5);
-    facts["multiply_adds"] =
-        (argmax ? static_cast<double>(image.header.frames()) : 1.0) * bench::multiply_adds(job.plan);
-    facts["multiply_adds_per_s"] = bench::multiply_add_rate(options.threads);
+    if (extras) {
+        const std::int64_t bytes = facts["input_bytes"].get<std::int64_t>() + output.size_bytes();
+        facts["copy_s"] = bench::copy_seconds(bytes, options.threads, 5);
+        facts["multiply_adds"] =
+            (argmax ? static_cast<double>(image.header.frames()) : 1.0) * bench::multiply_adds(job.plan);
+        facts["multiply_adds_per_s"] = bench::multiply_add_rate(options.threads);
+    }
     if (!job.request.output.empty()) {
         io::NiftiWriteOptions write;
         write.overwrite = true;
@@ -141,12 +143,18 @@ int measure(int repeat, const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    const bool extras = argc < 2 || std::string(argv[1]) != "--runs-only";
+    if (!extras) {
+        --argc;
+        ++argv;
+    }
     if (argc < 5) {
-        std::cerr << "usage: bench_in_memory REPEAT resample INPUT OUTPUT [options of revoxel resample]\n";
+        std::cerr
+            << "usage: bench_in_memory [--runs-only] REPEAT resample INPUT OUTPUT [options of revoxel resample]\n";
         return 2;
     }
     try {
-        return measure(std::max(1, std::stoi(argv[1])), {argv + 2, argv + argc});
+        return measure(std::max(1, std::stoi(argv[1])), extras, {argv + 2, argv + argc});
     } catch (const std::exception& error) {
         std::cerr << "bench_in_memory: " << error.what() << "\n";
         return 1;
