@@ -60,6 +60,12 @@ void forget(const std::string& path) {
     hidden_names().paths.erase(path);
 }
 
+// Held while files get their names: a signal comes before or after.
+std::mutex& naming() {
+    static std::mutex mutex;
+    return mutex;
+}
+
 // What to advise for the errors that writing meets most.
 std::string advice(int error) {
     switch (error) {
@@ -84,6 +90,7 @@ std::string advice(int error) {
 }  // namespace
 
 void remove_hidden_files() noexcept {
+    naming().lock();  // for good
     const std::lock_guard<std::mutex> lock(hidden_names().mutex);
     for (const std::string& path : hidden_names().paths) ::unlink(path.c_str());
 }
@@ -280,9 +287,7 @@ void AtomicFile::publish() {
         }
     }
     published_ = true;
-    if (hidden_ != replaced_) forget(hidden_);
     if (fd_ >= 0) close_file();
-    sync_folder();
 }
 
 void AtomicFile::sync_folder() const {
@@ -299,6 +304,11 @@ void AtomicFile::sync_folder() const {
 
 void AtomicFile::settle() noexcept {
     if (!replaced_.empty()) ::unlink(replaced_.c_str());
+    let_go();
+}
+
+void AtomicFile::let_go() noexcept {
+    forget(hidden_);
     forget(replaced_);
     hidden_.clear();
     replaced_.clear();
@@ -314,14 +324,20 @@ void AtomicFile::take_back() noexcept {
     } else if (!lost_) {
         ::unlink(path_.c_str());
     }
-    forget(hidden_);
-    forget(replaced_);
+    let_go();
 }
 
-void AtomicFile::commit() {
-    sync();
-    publish();
-    settle();
+void AtomicFile::commit(std::initializer_list<AtomicFile*> files) {
+    for (AtomicFile* file : files) file->sync();
+    const std::lock_guard<std::mutex> lock(naming());
+    try {
+        for (AtomicFile* file : files) file->publish();
+        for (AtomicFile* file : files) file->settle();
+    } catch (...) {
+        for (AtomicFile* file : files) file->take_back();
+        throw;
+    }
+    (*files.begin())->sync_folder();
 }
 
 }  // namespace revoxel::io

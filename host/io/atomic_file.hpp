@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 
@@ -12,15 +13,15 @@ namespace revoxel::io {
 /// free or names a regular file that may be replaced.
 void check_target(const std::string& path, bool overwrite);
 
-/// Removes the hidden files of this process that have not got their names yet, as far as it has any. For a process that
-/// is about to end on a signal; not for a signal handler (it locks).
+/// Removes the hidden files of this process that have not got their names yet, as far as it has any; from then on no
+/// file gets its name. For a process that is about to end on a signal; not for a signal handler (it locks).
 void remove_hidden_files() noexcept;
 
 /// A file being written next to its target under no name (or a hidden one where the file system cannot do that). It
-/// gets its name in publish(); until settle() the destructor takes everything back, so that several files can be
-/// published together. A process that is killed leaves nothing behind, where the file system has unnamed files (ext4,
-/// xfs, btrfs, tmpfs); only one that replaces a file has a hidden name for the moment of the exchange. A file that
-/// replaces another keeps its permissions. Every function throws Error(output).
+/// gets its name in commit(); a file that does not get there leaves nothing behind. Nor does a process that is killed,
+/// where the file system has unnamed files (ext4, xfs, btrfs, tmpfs), but for a kill within the two calls that exchange
+/// a replaced file or within those that name several. A file that replaces another keeps its permissions. Every
+/// function throws Error(output).
 class AtomicFile {
 public:
     AtomicFile(std::string path, bool overwrite);
@@ -31,12 +32,10 @@ public:
     void write(std::span<const std::byte> bytes);
     /// Brings the bytes to the disk. Nothing may be written afterwards.
     void sync();
-    /// Gives the file its name. Never replaces a file unless `overwrite`, even when one appears just now.
-    void publish();
-    /// Makes publish() final.
-    void settle() noexcept;
-    /// sync(), publish(), settle().
-    void commit();
+    /// sync(), then the name. Never replaces a file unless `overwrite`, even when one appears just now.
+    void commit() { commit({this}); }
+    /// Gives all of these, of one folder and in this order, their names, or none.
+    static void commit(std::initializer_list<AtomicFile*> files);
 
     std::int64_t bytes_written() const noexcept { return bytes_written_; }
 
@@ -49,6 +48,9 @@ private:
     void copy_to_hidden_name();
     bool publish_without_replacing();
     void publish_replacing();
+    void publish();
+    void settle() noexcept;
+    void let_go() noexcept;
     void start_writeback() noexcept;
     void sync_folder() const;
     void take_back() noexcept;

@@ -37,10 +37,8 @@ public:
         if (gz) gzip_.emplace(sink, options.compression, options.threads);
     }
     void write(std::span<const std::byte> bytes) { gzip_ ? gzip_->write(bytes) : file.write(bytes); }
-    /// All bytes are on the disk afterwards.
     void finish() {
         if (gzip_) gzip_->finish();
-        file.sync();
     }
 
     AtomicFile file;
@@ -187,14 +185,11 @@ void NiftiWriter::commit() {
         fail_output(s.path, fmt::format("{} of {} bytes of voxels were written; a complete volume was expected", s.done,
                                         s.total));
     }
-    // Only when both are complete do the files get names of any kind: a run that is killed before leaves none.
     s.voxels->finish();
-    if (s.head) s.head->finish();
+    if (!s.head) return s.voxels->file.commit();
+    s.head->finish();
     // Whoever sees the new header finds the new voxels.
-    s.voxels->file.publish();
-    if (s.head) s.head->file.publish();
-    s.voxels->file.settle();
-    if (s.head) s.head->file.settle();
+    AtomicFile::commit({&s.voxels->file, &s.head->file});
 }
 
 void write_nifti(const std::string& path, const NiftiHeader& header, const Volume& volume,

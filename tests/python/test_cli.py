@@ -6,10 +6,8 @@ import pty
 import re
 import select
 import shutil
-import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -359,22 +357,6 @@ def test_limits_of_the_shell(program, tmp_path, limit, code):
     done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, check=False)
     assert_one_line_error(done, code)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_leaves_nothing(program, tmp_path, stop):
-    out = tmp_path / "out"
-    out.mkdir()
-    command = [str(program), "resample", str(T1), str(out / "o.nii.gz"), "--spacing", "0.3", "--compression", "3"]
-    for delay in (0.1, 0.3, 0.6, 1.0):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            time.sleep(delay)
-            process.send_signal(stop)
-            code = process.wait(timeout=60)
-        left = [p.name for p in out.iterdir()]
-        assert left == ([] if code != 0 else ["o.nii.gz"])
-        for path in out.iterdir():
-            path.unlink()
 
 
 # Warnings.

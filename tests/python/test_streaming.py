@@ -77,31 +77,50 @@ def test_more_than_2_to_the_31_voxels(program, tmp_path):
     assert peak < 150 * MIB
 
 
-def test_a_killed_run_leaves_nothing_or_everything(program, tmp_path):
-    source = tall(tmp_path / "s.nii.gz", 128)
+@pytest.mark.parametrize("name", ["o.nii.gz", "o.nii", "o.hdr.gz"])
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_leaves_everything_or_nothing(program, tmp_path, name, replaced, stop):
+    source = tall(tmp_path / "s.nii", 64)
     folder = tmp_path / "out"
     folder.mkdir()
-    out = folder / "o.nii.gz"
-    words = [str(program), "resample", str(source), str(out), "--spacing", "0.8", "0.8", "1", "--quiet"]
-    start = time.monotonic()
-    assert subprocess.run(words).returncode == 0
-    took = time.monotonic() - start
-    complete = out.read_bytes()
-    out.unlink()
+
+    def files():
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    words = [str(program), "resample", str(source), str(folder / name), "--force", "--quiet"]
+    assert subprocess.run([*words, "--spacing", "3"]).returncode == 0
+    before = files() if replaced else {}
+    took = []
+    for _ in range(2):
+        start = time.monotonic()
+        assert subprocess.run([*words, "--spacing", "0.9"]).returncode == 0
+        took.append(time.monotonic() - start)
+    complete = files()
+    assert before == {} or before.keys() == complete.keys()
     moments = random.Random(7)
-    ended = 0
-    for _ in range(50):
-        process = subprocess.Popen(words)
-        time.sleep(moments.uniform(0.0, 1.1 * took))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        found = list(folder.iterdir())
-        if found:
-            assert found == [out], found
-            assert out.read_bytes() == complete
-            out.unlink()
+    ended = between = 0
+    for _ in range(16):
+        for path in folder.iterdir():
+            path.unlink()
+        for path, content in before.items():
+            (folder / path).write_bytes(content)
+        process = subprocess.Popen([*words, "--spacing", "0.9"])
+        time.sleep(moments.uniform(0.0, 1.1 * took[1]))
+        process.send_signal(stop)
+        code = process.wait(timeout=60)
+        found = files()
+        if code == 0 or found == complete:  # stopped after its work was done
+            assert found == complete
             ended += 1
-    assert ended < 50
+        elif found == before:
+            assert code == -stop
+        else:  # docs/files.md, "Writing": the moment when files get their names
+            assert stop == signal.SIGKILL and (replaced or name == "o.hdr.gz"), found.keys()
+            between += 1
+            found = {path: content for path, content in found.items() if not path.startswith(".revoxel-")}
+            assert found in (before, complete, {**before, "o.img.gz": complete.get("o.img.gz")}), found.keys()
+    assert ended < 16 and between <= 1
 
 
 @pytest.mark.parametrize("replaced", [False, True])

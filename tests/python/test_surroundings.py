@@ -1,8 +1,6 @@
 """What the surroundings may do to a run: no standard error, a run that is stopped, files of many kinds."""
 
-import signal
 import subprocess
-import time
 
 import nibabel as nib
 import numpy as np
@@ -24,18 +22,6 @@ def test_warnings_that_nobody_can_read_end_no_run(program, tmp_path, nowhere):
     done = shell(f'"$@" {nowhere}', *words)
     assert done.returncode == 0 and out.exists()
     assert shell(f'"$@" {nowhere}', program, "info", tmp_path / "missing.nii").returncode == 3
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_pair_leaves_nothing(program, tmp_path, stop):
-    words = [str(program), "resample", str(CT), str(tmp_path / "o.hdr.gz"), "--spacing", "0.4", "--quiet"]
-    for delay in (0.2, 0.5, 0.9):
-        process = subprocess.Popen(words)
-        time.sleep(delay)
-        process.send_signal(stop)
-        if process.wait() == 0:
-            break
-        assert list(tmp_path.iterdir()) == [], f"left behind after {delay} s"
 
 
 def test_a_picture_that_cannot_be_written_leaves_no_volume(revoxel, tmp_path):

@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -33,10 +34,11 @@ public:
 
     std::string path() const { return path_.string(); }
     std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-    /// Names of everything in the folder, hidden files too.
+    /// Names of everything in the folder, hidden files too, in order.
     std::vector<std::string> names() const {
         std::vector<std::string> found;
         for (const auto& entry : std::filesystem::directory_iterator(path_)) found.push_back(entry.path().filename());
+        std::sort(found.begin(), found.end());
         return found;
     }
 
