@@ -8,7 +8,7 @@
 namespace revoxel {
 namespace {
 
-constexpr std::int64_t kBrickValues = 20'000;       // of the input: what fits the caches next to the cores
+constexpr std::int64_t kBrickValues = 40'000;       // of the input: what fits the caches next to the cores
 constexpr std::int64_t kMostBrickValues = 400'000;  // beyond it, copying costs more than it saves
 // Positions of a box are computed from its corners; rounding moves them by less than this, in voxels.
 constexpr double kSlack = 1e-3;
@@ -41,7 +41,8 @@ PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, do
             work->y_offset.reserve(rows);
             work->z_offset.reserve(rows);
         }
-        s.row.resize(std::max(output_[0], points_[0]) + kPointBlock);
+        s.rows.resize(static_cast<std::size_t>(points_[1]));
+        s.row.resize(std::max(output_[0], points_[0] * points_[1]) + kPointBlock);
     }
 }
 
@@ -78,7 +79,7 @@ void PointGather<C>::choose_brick() {
 
 template <typename C>
 typename PointGather<C>::Reach PointGather<C>::reach(const Box3& box) const {
-    Reach r{{}, {}, true, false, false};
+    Reach r{{}, {}, true, false, false, false};
     for (int d = 0; d < 3; ++d) {
         const auto a = static_cast<std::size_t>(d);
         double low = frame_.out_to_in[d][3], high = low;
@@ -96,6 +97,7 @@ typename PointGather<C>::Reach PointGather<C>::reach(const Box3& box) const {
             const bool beyond = low < -0.5 || high >= end;
             const double margin = frame_.margin[d];
             if (frame_.fold == math::Fold::clamp) {
+                r.clamped = r.clamped || low < -margin || high > end - 0.5 + margin;
                 low = std::clamp(low, -margin, end - 0.5 + margin);
                 high = std::clamp(high, -margin, end - 0.5 + margin);
             } else {
@@ -121,6 +123,7 @@ void PointGather<C>::prepare(Work& w, const Box3& box, const C* data, const View
     w.rows = {};
     if (w.reach.outside || w.reach.folded) return;
     Brick<C>& brick = w.brick;
+    brick.clamped = w.reach.clamped;
     Extent extent;
     for (int d = 0; d < 3; ++d) {
         const auto a = static_cast<std::size_t>(d);
@@ -169,10 +172,10 @@ template <typename C>
 void PointGather<C>::fetch_ahead(Work& w, std::int64_t steps) const {
     const BrickRows& rows = w.rows;
     if (rows.stride != 1) return;
-    const std::int64_t end = std::min(w.fetched + rows.ny * rows.nz / steps + 1, rows.ny * rows.nz);
+    const std::int64_t end = std::min(w.fetched + rows.nz / steps + 1, rows.nz);
     for (; w.fetched < end; ++w.fetched) {
-        const std::byte* row = rows.data + rows.y_offset[w.fetched % rows.ny] + rows.z_offset[w.fetched / rows.ny];
-        prefetch(row, rows.count * rows.voxel_bytes);
+        const std::byte* slice = rows.data + rows.z_offset[w.fetched];
+        for (std::int64_t y = 0; y < rows.ny; ++y) prefetch(slice + rows.y_offset[y], rows.count * rows.voxel_bytes);
     }
 }
 
@@ -216,23 +219,16 @@ void PointGather<C>::run_brick(Scratch& s, const Views& v) const {
     kernels_.load_brick[static_cast<int>(v.source.dtype)](s.brick.data(), s.now.rows);
     const auto store = kernels_.store[static_cast<int>(out.dtype)];
     const bool all = s.now.reach.inside || frame_.extend;
-    const std::int64_t i = box.lo[0] + frame_.first_output[0], n = box.hi[0] - box.lo[0];
-    const std::int64_t steps = (box.hi[2] - box.lo[2]) * (box.hi[1] - box.lo[1]);
+    const std::int64_t count = box.hi[1] - box.lo[1], pitch = points_[0];
     for (std::int64_t k = box.lo[2]; k < box.hi[2]; ++k) {
-        for (std::int64_t j = box.lo[1]; j < box.hi[1]; ++j) {
-            fetch_ahead(s.next, steps);
-            double inner[3];
-            for (int d = 0; d < 3; ++d) {
-                const auto& row = frame_.out_to_in[d];
-                inner[d] = std::fma(row[1], static_cast<double>(j + frame_.first_output[1]),
-                                    std::fma(row[2], static_cast<double>(k + frame_.first_output[2]), row[3]));
-            }
-            const IndexRange inside = all ? IndexRange{i, i + n} : kernels_.inside(frame_, inner, i, n);
-            const std::int64_t lo = inside.lo - frame_.first_output[0], hi = inside.hi - frame_.first_output[0];
-            if (!all) fill_outside(box, lo, hi, j, k, v);
-            if (lo == hi) continue;
-            kernels_.points(s.row.data(), s.now.brick, inner, inside.lo, hi - lo);
-            store(address(out, lo, j, k), out.stride[0], s.row.data(), hi - lo, v.storing);
+        fetch_ahead(s.next, box.hi[2] - box.lo[2]);
+        kernels_.point_rows(s.rows.data(), count, frame_, {box.lo[0], box.hi[0]}, box.lo[1], k, all);
+        kernels_.points(s.row.data(), pitch, s.now.brick, s.rows.data(), count);
+        for (std::int64_t r = 0; r < count; ++r) {
+            const IndexRange range = s.rows[static_cast<std::size_t>(r)].range;
+            const std::int64_t lo = range.lo - frame_.first_output[0], hi = range.hi - frame_.first_output[0];
+            if (hi - lo < box.hi[0] - box.lo[0]) fill_outside(box, lo, hi, box.lo[1] + r, k, v);
+            store(address(out, lo, box.lo[1] + r, k), out.stride[0], s.row.data() + r * pitch, hi - lo, v.storing);
         }
     }
 }

@@ -31,6 +31,7 @@ private:
         bool inside;   ///< all in the input
         bool outside;  ///< none
         bool folded;   ///< some are brought back into the input other than by clamping
+        bool clamped;  ///< some are clamped
     };
     /// A box of output voxels and what it reads.
     struct Work {
@@ -39,11 +40,12 @@ private:
         Brick<C> brick{};
         BrickRows rows{};
         std::vector<std::int64_t> y_offset, z_offset;  ///< of `rows`
-        std::int64_t fetched = 0;                      ///< rows that have been fetched ahead
+        std::int64_t fetched = 0;                      ///< slices of it that have been fetched ahead
     };
     struct Scratch {
         AlignedRows<C> brick;
-        AlignedRows<C> row;  ///< a brick's output row, or a whole one
+        std::vector<PointRow> rows;  ///< of a slice of a brick's points
+        AlignedRows<C> row;          ///< their values, or a whole output row
         Work now, next;
     };
     struct Views {
@@ -57,7 +59,7 @@ private:
     Reach reach(const Box3& box) const;
     void run_brick(Scratch& s, const Views& v) const;
     void prepare(Work& work, const Box3& box, const C* brick, const Views& v) const;
-    /// One of `steps` steps in which the rows of a brick are fetched.
+    /// One of `steps` steps in which the slices of a brick are fetched.
     void fetch_ahead(Work& work, std::int64_t steps) const;
     void run_points(const Box3& box, Scratch& s, const Views& v) const;
     void fill_outside(const Box3& box, std::int64_t lo, std::int64_t hi, std::int64_t j, std::int64_t k,

@@ -330,7 +330,7 @@ constexpr CpuKernels<C> kKernels = {
     stream,
     finish_stream,
     points<C>,
-    inside_range,
+    point_rows,
     {gather<C, std::int8_t>, gather<C, std::uint8_t>, gather<C, std::int16_t>, gather<C, std::uint16_t>,
      gather<C, std::int32_t>, gather<C, std::uint32_t>, gather<C, std::int64_t>, gather<C, std::uint64_t>,
      gather<C, Float16>, gather<C, float>, gather<C, double>},

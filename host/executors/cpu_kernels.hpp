@@ -61,7 +61,8 @@ struct Brick {
     const C* data;
     std::int64_t pitch[3];   ///< in values; pitch[0] is 1
     std::int64_t lo[3];      ///< input index of its first value
-    double low[3], high[3];  ///< positions are kept between these
+    double low[3], high[3];  ///< positions are kept between these,
+    bool clamped;            ///< which some of the points that count need
     double step[3];          ///< of the position, per output index i
     math::PointKernel kernel[3];
     int taps[3];  ///< the most that a point has
@@ -82,6 +83,13 @@ struct BrickRows {
 /// Half-open.
 struct IndexRange {
     std::int64_t lo, hi;
+};
+
+/// A row of output voxels, counted with the frame's first_output: `inner` is the part of their positions that does not
+/// change along the row.
+struct PointRow {
+    double inner[3];
+    IndexRange range;  ///< along the first axis
 };
 
 template <typename C>
@@ -113,11 +121,12 @@ struct CpuKernels {
     std::int64_t (*stream)(void* to, const void* from, std::int64_t bytes, bool to_the_end);
     /// After it, other threads see what this one has streamed.
     void (*finish_stream)();
-    /// Interpolated values of a row: output index i to i + n (rounded up to kPointBlock) along the first axis; `inner`
-    /// is the part of the position that does not change with i.
-    void (*points)(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n);
-    /// The part of output indices [i, i + n) whose positions lie inside the input.
-    IndexRange (*inside)(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i, std::int64_t n);
+    /// Interpolated values of `count` rows, `pitch` values apart; those of a row are rounded up to kPointBlock.
+    void (*points)(C* out, std::int64_t pitch, const Brick<C>& brick, const PointRow* rows, std::int64_t count);
+    /// Makes rows of output voxels lo <= i < hi, slice k, from j on: `count` of them, cut to what lies inside the input
+    /// unless `all` does.
+    void (*point_rows)(PointRow* rows, std::int64_t count, const math::GatherFrame& frame, IndexRange range,
+                       std::int64_t j, std::int64_t k, bool all);
     /// Output voxels (i, j, k) for lo <= i < hi; returns the sub-range that lies inside the input, the only one written
     /// (out[i - lo]).
     IndexRange (*gather[kDTypes])(C* out, const GatherSource<C>& source, std::int64_t lo, std::int64_t hi,

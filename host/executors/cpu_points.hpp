@@ -15,10 +15,10 @@ constexpr int kPoints = Vector<C>::kLanes;
 template <typename C>
 constexpr int kHalves = kPoints<C> / Vector<double>::kLanes;
 
-/// One axis of kPoints points: index of the first tap in the array, and for each tap the weights and who uses them.
+/// One axis of kPoints points: index of the first tap, and for each tap the weights and who uses them.
 template <typename C>
 struct PointTaps {
-    alignas(64) std::int32_t first[kPoints<C>];
+    Vector<double> first[kHalves<C>];
     Vector<C> weight[math::kGatherTaps];
     bool all;  ///< every point uses every tap
     // Set by find_used() only:
@@ -113,7 +113,7 @@ void smooth_point_taps(const Brick<C>& brick, int d, const Vector<double> (&whol
             const auto lower = Lanes<double>::where_less(f, D::all(0.5));
             left = Lanes<double>::choose(lower, D::all(kernel.degree / 2), D::all(kernel.degree / 2 - 1));
         }
-        (whole[h] - left - D::all(static_cast<double>(brick.lo[d]))).store_indices(taps.first + h * D::kLanes);
+        taps.first[h] = whole[h] - left;
         const D low = D::all(0.0) - left - f;
         D sum = D::all(0.0);
         for (int t = 0; t < count; ++t) {
@@ -135,14 +135,16 @@ void general_point_taps(const Brick<C>& brick, int d, const Vector<double> (&pos
                         PointTaps<C>& taps) {
     constexpr int kN = kPoints<C>;
     alignas(64) double c[kN];
+    alignas(64) double first[kN];
     alignas(64) C weight[math::kGatherTaps][kN];
     for (int h = 0; h < kHalves<C>; ++h) position[h].store(c + h * Vector<double>::kLanes);
     math::GatherTaps<C> one;
     for (int p = 0; p < kN; ++p) {
         math::gather_taps<C>(brick.kernel[d], c[p], one);
-        taps.first[p] = static_cast<std::int32_t>(one.first - brick.lo[d]);
+        first[p] = static_cast<double>(one.first);
         for (int t = 0; t < brick.taps[d]; ++t) weight[t][p] = t >= one.begin && t < one.end ? one.weight[t] : C(0);
     }
+    for (int h = 0; h < kHalves<C>; ++h) taps.first[h] = Vector<double>::load(first + h * Vector<double>::kLanes);
     for (int t = 0; t < brick.taps[d]; ++t) taps.weight[t] = Vector<C>::load(weight[t]);
 }
 
@@ -218,8 +220,8 @@ REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double
         base[h] = Lanes<double>::choose(whole, near, below);
     }
     if (own != Weights::any) {
-        const D shift = D::all(static_cast<double>(brick.lo[d]) + (own == Weights::linear ? 0.0 : 1.0));
-        for (int h = 0; h < kHalves<C>; ++h) (base[h] - shift).store_indices(taps.first + h * D::kLanes);
+        const D shift = D::all(own == Weights::linear ? 0.0 : 1.0);
+        for (int h = 0; h < kHalves<C>; ++h) taps.first[h] = base[h] - shift;
         closed_weights(own, joined<C>(fraction), taps.weight);
     } else if constexpr (weights == Weights::any) {
         if (kernel.form == Form::windowed_sinc || kernel.form == Form::bspline) {
@@ -283,67 +285,125 @@ REVOXEL_INLINE Vector<C> interpolate(const Brick<C>& brick, const PointTaps<C> (
     return volume;
 }
 
+/// The usual case of weights of a closed form: no position is near a whole number, so that every tap has a weight and
+/// nothing is snapped. False, and nothing done, where this is not so.
 template <Weights weights, typename C>
-void points_with(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
+REVOXEL_INLINE bool plain_taps(const Vector<double> (&position)[3][kHalves<C>], PointTaps<C> (&taps)[3]) {
+    using D = Vector<double>;
+    using V = Vector<C>;
+    constexpr double kNear = 1e-5;  // beyond rounding in C, and weights of this power are not 0
+    static_assert(kNear > 2.0 * math::kIntegerSnap);
+    V f[3];
+    D below[3][kHalves<C>];
+    auto plain = Lanes<C>::none();
+    for (int d = 0; d < 3; ++d) {
+        D fraction[kHalves<C>];
+        for (int h = 0; h < kHalves<C>; ++h) {
+            below[d][h] = D::floor(position[d][h]);
+            fraction[h] = position[d][h] - below[d][h];
+        }
+        f[d] = joined<C>(fraction);
+        const auto here = Lanes<C>::where_within(f[d] - V::all(C(0.5)), 0.5 - kNear);
+        plain = d == 0 ? here : plain & here;
+    }
+    if (!plain.all()) return false;
+    for (int d = 0; d < 3; ++d) {
+        for (int h = 0; h < kHalves<C>; ++h) {
+            taps[d].first[h] = weights == Weights::linear ? below[d][h] : below[d][h] - D::all(1.0);
+        }
+        closed_weights(weights, f[d], taps[d].weight);
+    }
+    return true;
+}
+
+/// Positions of points that do not count are kept inside the brick, so that they read something; those of others need
+/// that only where the boundary clamps them.
+template <Weights weights, typename C>
+void points_with(C* out, std::int64_t pitch, const Brick<C>& brick, const PointRow* rows, std::int64_t count) {
     using D = Vector<double>;
     constexpr int kN = kPoints<C>, fixed = kFixedTaps<weights>;
+    // Whole numbers, which doubles hold: sums and products are exact.
+    const double pitch_y = static_cast<double>(brick.pitch[1]), pitch_z = static_cast<double>(brick.pitch[2]);
+    const double origin = static_cast<double>(brick.lo[0]) + static_cast<double>(brick.lo[1]) * pitch_y +
+                          static_cast<double>(brick.lo[2]) * pitch_z;
     alignas(64) double iota[D::kLanes];
     for (int l = 0; l < D::kLanes; ++l) iota[l] = static_cast<double>(l);
-    const auto pitch_y = static_cast<std::int32_t>(brick.pitch[1]), pitch_z = static_cast<std::int32_t>(brick.pitch[2]);
-    for (std::int64_t begin = 0; begin < n; begin += kN) {
-        PointTaps<C> taps[3];
-        for (int d = 0; d < 3; ++d) {
-            D c[kHalves<C>];
+    for (std::int64_t r = 0; r < count; ++r) {
+        const PointRow& row = rows[r];
+        for (std::int64_t i = row.range.lo; i < row.range.hi; i += kN) {
+            D position[3][kHalves<C>];
             for (int h = 0; h < kHalves<C>; ++h) {
-                // Whole numbers: the sum is exact.
-                const D index = D::load(iota) + D::all(static_cast<double>(i + begin + h * D::kLanes));
-                const D at = D::fma(D::all(brick.step[d]), index, D::all(inner[d]));
-                c[h] = D::min(D::max(at, D::all(brick.low[d])), D::all(brick.high[d]));
+                const D index = D::load(iota) + D::all(static_cast<double>(i + h * D::kLanes));
+                for (int d = 0; d < 3; ++d) {
+                    position[d][h] = D::fma(D::all(brick.step[d]), index, D::all(row.inner[d]));
+                }
             }
-            point_taps<weights>(brick, d, c, taps[d]);
+            for (int d = 0; d < 3 && (brick.clamped || i + kN > row.range.hi); ++d) {
+                for (D& c : position[d]) c = D::min(D::max(c, D::all(brick.low[d])), D::all(brick.high[d]));
+            }
+            PointTaps<C> taps[3];
+            bool all = false;
+            if constexpr (weights != Weights::any) all = plain_taps<weights, C>(position, taps);
+            if (!all) {
+                for (int d = 0; d < 3; ++d) point_taps<weights>(brick, d, position[d], taps[d]);
+                all = taps[0].all && taps[1].all && taps[2].all;
+                for (int d = 0; d < 3 && !all; ++d) find_used(taps[d], brick.taps[d]);
+            }
+            alignas(64) std::int32_t place[kN];
+            for (int h = 0; h < kHalves<C>; ++h) {
+                const D in_plane = D::fma(taps[1].first[h], D::all(pitch_y), taps[0].first[h] - D::all(origin));
+                D::fma(taps[2].first[h], D::all(pitch_z), in_plane).store_indices(place + h * D::kLanes);
+            }
+            const Vector<C> value =
+                all ? interpolate<fixed, false>(brick, taps, place) : interpolate<fixed, true>(brick, taps, place);
+            value.store(out + r * pitch + (i - row.range.lo));
         }
-        alignas(64) std::int32_t place[kN];
-        for (int p = 0; p < kN; ++p) {
-            place[p] = taps[0].first[p] + taps[1].first[p] * pitch_y + taps[2].first[p] * pitch_z;
-        }
-        const bool all = taps[0].all && taps[1].all && taps[2].all;
-        for (int d = 0; d < 3 && !all; ++d) find_used(taps[d], brick.taps[d]);
-        const Vector<C> value =
-            all ? interpolate<fixed, false>(brick, taps, place) : interpolate<fixed, true>(brick, taps, place);
-        value.store(out + begin);
     }
 }
 
-/// A row of points: n values (rounded up to a vector) from output index i on. Positions are kept inside the brick, so
-/// that points that do not count read something.
 template <typename C>
-void points(C* out, const Brick<C>& brick, const double (&inner)[3], std::int64_t i, std::int64_t n) {
+void points(C* out, std::int64_t pitch, const Brick<C>& brick, const PointRow* rows, std::int64_t count) {
     const Weights x = weights_of(brick.kernel[0]);
     const bool same = x == weights_of(brick.kernel[1]) && x == weights_of(brick.kernel[2]);
     if (same && x == Weights::linear) {
-        points_with<Weights::linear>(out, brick, inner, i, n);
+        points_with<Weights::linear>(out, pitch, brick, rows, count);
     } else if (same && x == Weights::cubic) {
-        points_with<Weights::cubic>(out, brick, inner, i, n);
+        points_with<Weights::cubic>(out, pitch, brick, rows, count);
     } else if (same && x == Weights::bspline3) {
-        points_with<Weights::bspline3>(out, brick, inner, i, n);
+        points_with<Weights::bspline3>(out, pitch, brick, rows, count);
     } else {
-        points_with<Weights::any>(out, brick, inner, i, n);
+        points_with<Weights::any>(out, pitch, brick, rows, count);
     }
 }
 
-IndexRange inside_range(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i, std::int64_t n) {
-    // Each coordinate is monotone in i, also after rounding: what is inside is one stretch.
-    std::int64_t begin = n, end = 0;
-    for (std::int64_t p = 0; p < n; ++p) {
-        bool inside = true;
-        for (int d = 0; d < 3; ++d) {
-            const double c = std::fma(frame.out_to_in[d][0], static_cast<double>(i + p), inner[d]);
-            inside = inside & math::inside_axis(c, frame.inside[d]);
-        }
-        begin = inside && p < begin ? p : begin;
-        end = inside ? p + 1 : end;
+bool inside(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i) {
+    bool inside = true;
+    for (int d = 0; d < 3; ++d) {
+        const double c = std::fma(frame.out_to_in[d][0], static_cast<double>(i), inner[d]);
+        inside = inside & math::inside_axis(c, frame.inside[d]);
     }
-    return begin < end ? IndexRange{i + begin, i + end} : IndexRange{i, i};
+    return inside;
+}
+
+void point_rows(PointRow* rows, std::int64_t count, const math::GatherFrame& frame, IndexRange range, std::int64_t j,
+                std::int64_t k, bool all) {
+    const std::int64_t* first = frame.first_output;
+    double slice[3];
+    for (int d = 0; d < 3; ++d) {
+        slice[d] = std::fma(frame.out_to_in[d][2], static_cast<double>(k + first[2]), frame.out_to_in[d][3]);
+    }
+    for (std::int64_t r = 0; r < count; ++r) {
+        PointRow& row = rows[r];
+        for (int d = 0; d < 3; ++d) {
+            row.inner[d] = std::fma(frame.out_to_in[d][1], static_cast<double>(j + r + first[1]), slice[d]);
+        }
+        row.range = {range.lo + first[0], range.hi + first[0]};
+        if (all) continue;
+        // Each coordinate is monotone in i, also after rounding: what is inside is one stretch.
+        auto& [lo, hi] = row.range;
+        while (lo < hi && !inside(frame, row.inner, lo)) ++lo;
+        while (lo < hi && !inside(frame, row.inner, hi - 1)) --hi;
+    }
 }
 
 }  // namespace

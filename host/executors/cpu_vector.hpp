@@ -121,6 +121,9 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
         return {static_cast<__mmask16>(_mm512_cmp_pd_mask(x.v, _mm512_setzero_pd(), _CMP_NEQ_UQ))};
     }
+    static REVOXEL_INLINE Lanes where_within(Vector<float> x, double bound) {
+        return {_mm512_cmp_ps_mask(_mm512_abs_ps(x.v), _mm512_set1_ps(static_cast<float>(bound)), _CMP_LE_OQ)};
+    }
     static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
         return {static_cast<__mmask16>(_mm512_cmp_pd_mask(_mm512_abs_pd(x.v), _mm512_set1_pd(bound), _CMP_LE_OQ))};
     }
@@ -148,10 +151,10 @@ REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
 template <int n>
 REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, Vector<float> (&value)[4]) {
     const auto at = [&](int p) {
-        if constexpr (n == 4) return _mm_loadu_ps(data + place[p]);
+        if constexpr (n == 4) return _mm_loadu_ps(data + static_cast<std::uint32_t>(place[p]));
         // Two places in one
-        const __m128 low = _mm_castsi128_ps(_mm_loadu_si64(data + place[p]));
-        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + place[p + 1]));
+        const __m128 low = _mm_castsi128_ps(_mm_loadu_si64(data + static_cast<std::uint32_t>(place[p])));
+        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + static_cast<std::uint32_t>(place[p + 1])));
     };
     // Points p, p + 4, p + 8, p + 12 in the four quarters
     const auto quarters = [&](int p) {
@@ -249,6 +252,10 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
         return {_mm256_castpd_ps(_mm256_cmp_pd(x.v, _mm256_setzero_pd(), _CMP_NEQ_UQ))};
     }
+    static REVOXEL_INLINE Lanes where_within(Vector<float> x, double bound) {
+        const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x.v);
+        return {_mm256_cmp_ps(size, _mm256_set1_ps(static_cast<float>(bound)), _CMP_LE_OQ)};
+    }
     static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
         const __m256d size = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x.v);
         return {_mm256_castpd_ps(_mm256_cmp_pd(size, _mm256_set1_pd(bound), _CMP_LE_OQ))};
@@ -277,10 +284,10 @@ REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
 template <int n>
 REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, Vector<float> (&value)[4]) {
     const auto at = [&](int p) {
-        if constexpr (n == 4) return _mm_loadu_ps(data + place[p]);
+        if constexpr (n == 4) return _mm_loadu_ps(data + static_cast<std::uint32_t>(place[p]));
         // Two places in one
-        const __m128 low = _mm_castsi128_ps(_mm_loadu_si64(data + place[p]));
-        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + place[p + 1]));
+        const __m128 low = _mm_castsi128_ps(_mm_loadu_si64(data + static_cast<std::uint32_t>(place[p])));
+        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(data + static_cast<std::uint32_t>(place[p + 1])));
     };
     // Points p and p + 4 in the two halves
     const auto halves = [&](int p) { return _mm256_insertf128_ps(_mm256_castps128_ps256(at(p)), at(p + 4), 1); };
