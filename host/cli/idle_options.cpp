@@ -40,6 +40,9 @@ std::vector<std::string> idle_options(const ResampleArguments& a, const Resample
         add("--nan-aware", "the share of a label is always a number");
     }
     if (a.clip && o.clip != Clip::none && job.plan.is_copy()) add("--clip", "values are copied, none is computed");
+    if (a.boundary && o.outside == Outside::fill && job.plan.is_copy()) {
+        add("--boundary", "every value is a copy of a voxel's or the fill (--outside fill)");
+    }
     if (a.integers && !is_integer(job.output.dtype)) {
         add("--integers", fmt::format("the output is {}", name_of(job.output.dtype)));
     }
