@@ -43,6 +43,9 @@ std::vector<std::string> idle_options(const ResampleArguments& a, const Resample
     if (a.boundary && o.outside == Outside::fill && job.plan.is_copy()) {
         add("--boundary", "every value is a copy of a voxel's or the fill (--outside fill)");
     }
+    if (a.compression && a.output.back() != 'z' && a.output.back() != 'Z') {
+        add("--compression", "the name of the output does not end with .gz");
+    }
     if (a.integers && !is_integer(job.output.dtype)) {
         add("--integers", fmt::format("the output is {}", name_of(job.output.dtype)));
     }

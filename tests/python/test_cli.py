@@ -389,6 +389,7 @@ def test_warnings_where_one_may_go_wrong(revoxel, tmp_path):
 IDLE = [
     (CT, ["--clip", "local", "--interp", "nearest"], "--clip changes nothing: values are copied"),
     (CT, ["--boundary", "wrap", "--interp", "nearest"], "--boundary changes nothing: every value is a copy"),
+    (CT, ["--compression", "9"], "--compression changes nothing: the name of the output does not end with .gz"),
     (CT, ["--nan-fill", "0"], "--nan-fill changes nothing: int16 holds no NaN"),
     (CT, ["--nan-aware"], "--nan-aware changes nothing: int16 holds no NaN"),
     (CT, ["--integers", "away", "--dtype", "float32"], "--integers changes nothing: the output is float32"),
