@@ -1,6 +1,7 @@
 // The bits of results, as hashes in golden/*.txt: the same on every machine. Other tests compare executors on one
 // machine, and cannot see what a machine changes in all of them. Grids and data come about without sin and cos, whose
-// last digits depend on the C library.
+// last digits depend on the C library; NaN and infinities only where they are left out, because the sign of a NaN that
+// a sum makes is the CPU's.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
