@@ -8,7 +8,7 @@
 build_packages=(g++ cmake ninja-build libnifti2-dev libcli11-dev libfmt-dev nlohmann-json3-dev libisal-dev libdeflate-dev
                 libpng-dev zlib1g-dev)
 test_packages=(libgtest-dev)        # and python3-venv, where no Python with venv is found
-check_packages=(clang-format shellcheck)
+check_packages=(clang-format shellcheck g++-aarch64-linux-gnu qemu-user googletest)
 
 say() { printf '%s\n' "$*" >&2; }
 

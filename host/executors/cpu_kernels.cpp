@@ -303,6 +303,8 @@ IndexRange gather(C* out, const GatherSource<C>& source, std::int64_t lo, std::i
 constexpr const char* kDescription = "v4 (AVX-512)";
 #elif defined(__AVX2__)
 constexpr const char* kDescription = "v3 (AVX2 and FMA)";
+#elif defined(__aarch64__)
+constexpr const char* kDescription = "portable (NEON)";
 #else
 constexpr const char* kDescription = "portable";
 #endif

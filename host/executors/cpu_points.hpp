@@ -236,7 +236,7 @@ REVOXEL_INLINE void point_taps(const Brick<C>& brick, int d, const Vector<double
 /// kPoints points' next `n` (2 or 4) values from their places in the array.
 template <int n, typename C>
 REVOXEL_INLINE void fetch(const C* data, const std::int32_t* place, Vector<C> (&value)[4]) {
-#if defined(__AVX2__)
+#if defined(__AVX2__) || defined(__aarch64__)
     if constexpr (sizeof(C) == 4) {
         fetch_floats<n>(data, place, value);
         return;

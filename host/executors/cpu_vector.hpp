@@ -14,6 +14,8 @@
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define REVOXEL_INLINE inline __attribute__((always_inline))
@@ -306,9 +308,109 @@ REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, V
     }
 }
 
+#elif defined(__aarch64__)
+
+template <>
+struct Vector<float> {
+    static constexpr int kLanes = 4;
+    float32x4_t v;
+    static REVOXEL_INLINE Vector load(const float* p) { return {vld1q_f32(p)}; }
+    static REVOXEL_INLINE Vector load_any(const float* p) { return {vld1q_f32(p)}; }
+    static REVOXEL_INLINE Vector all(float x) { return {vdupq_n_f32(x)}; }
+    REVOXEL_INLINE void store(float* p) const { vst1q_f32(p, v); }
+    REVOXEL_INLINE void store_any(float* p) const { vst1q_f32(p, v); }
+    REVOXEL_INLINE Vector operator*(Vector o) const { return {vmulq_f32(v, o.v)}; }
+    REVOXEL_INLINE Vector operator+(Vector o) const { return {vaddq_f32(v, o.v)}; }
+    REVOXEL_INLINE Vector operator-(Vector o) const { return {vsubq_f32(v, o.v)}; }
+    REVOXEL_INLINE Vector operator/(Vector o) const { return {vdivq_f32(v, o.v)}; }
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+    static REVOXEL_INLINE void transpose(Vector (&r)[4]) {
+        const float64x2_t ab_even = vreinterpretq_f64_f32(vtrn1q_f32(r[0].v, r[1].v));
+        const float64x2_t ab_odd = vreinterpretq_f64_f32(vtrn2q_f32(r[0].v, r[1].v));
+        const float64x2_t cd_even = vreinterpretq_f64_f32(vtrn1q_f32(r[2].v, r[3].v));
+        const float64x2_t cd_odd = vreinterpretq_f64_f32(vtrn2q_f32(r[2].v, r[3].v));
+        r[0].v = vreinterpretq_f32_f64(vtrn1q_f64(ab_even, cd_even));
+        r[1].v = vreinterpretq_f32_f64(vtrn1q_f64(ab_odd, cd_odd));
+        r[2].v = vreinterpretq_f32_f64(vtrn2q_f64(ab_even, cd_even));
+        r[3].v = vreinterpretq_f32_f64(vtrn2q_f64(ab_odd, cd_odd));
+    }
+};
+
+template <>
+struct Vector<double> {
+    static constexpr int kLanes = 2;
+    float64x2_t v;
+    static REVOXEL_INLINE Vector load(const double* p) { return {vld1q_f64(p)}; }
+    static REVOXEL_INLINE Vector load_any(const double* p) { return {vld1q_f64(p)}; }
+    static REVOXEL_INLINE Vector all(double x) { return {vdupq_n_f64(x)}; }
+    REVOXEL_INLINE void store(double* p) const { vst1q_f64(p, v); }
+    REVOXEL_INLINE void store_any(double* p) const { vst1q_f64(p, v); }
+    REVOXEL_INLINE Vector operator*(Vector o) const { return {vmulq_f64(v, o.v)}; }
+    REVOXEL_INLINE Vector operator+(Vector o) const { return {vaddq_f64(v, o.v)}; }
+    REVOXEL_INLINE Vector operator-(Vector o) const { return {vsubq_f64(v, o.v)}; }
+    REVOXEL_INLINE Vector operator/(Vector o) const { return {vdivq_f64(v, o.v)}; }
+    static REVOXEL_INLINE Vector floor(Vector a) { return {vrndmq_f64(a.v)}; }
+    static REVOXEL_INLINE Vector min(Vector a, Vector b) { return {vbslq_f64(vcltq_f64(a.v, b.v), a.v, b.v)}; }
+    static REVOXEL_INLINE Vector max(Vector a, Vector b) { return {vbslq_f64(vcgtq_f64(a.v, b.v), a.v, b.v)}; }
+    REVOXEL_INLINE void store_indices(std::int32_t* p) const { vst1_s32(p, vmovn_s64(vcvtq_s64_f64(v))); }
+    static REVOXEL_INLINE Vector fma(Vector a, Vector b, Vector c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
+    static REVOXEL_INLINE void transpose(Vector (&r)[2]) {
+        const float64x2_t a = r[0].v, b = r[1].v;
+        r[0].v = vtrn1q_f64(a, b);
+        r[1].v = vtrn2q_f64(a, b);
+    }
+};
+
+template <typename C>
+struct Lanes {
+    uint8x16_t m;  // all bits of a lane
+    static REVOXEL_INLINE Lanes none() { return {vdupq_n_u8(0)}; }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<float> x) {
+        return {vmvnq_u8(vreinterpretq_u8_u32(vceqzq_f32(x.v)))};
+    }
+    static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
+        return {vmvnq_u8(vreinterpretq_u8_u64(vceqzq_f64(x.v)))};
+    }
+    static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
+        return {vreinterpretq_u8_u64(vcaleq_f64(x.v, vdupq_n_f64(bound)))};
+    }
+    static REVOXEL_INLINE Lanes where_less(Vector<double> a, Vector<double> b) {
+        return {vreinterpretq_u8_u64(vcltq_f64(a.v, b.v))};
+    }
+    REVOXEL_INLINE Lanes operator|(Lanes o) const { return {vorrq_u8(m, o.m)}; }
+    REVOXEL_INLINE Lanes operator&(Lanes o) const { return {vandq_u8(m, o.m)}; }
+    REVOXEL_INLINE bool any() const { return vmaxvq_u8(m) != 0; }
+    REVOXEL_INLINE bool all() const { return vminvq_u8(m) == 0xff; }
+    /// a where the lane is set, else b.
+    static REVOXEL_INLINE Vector<float> choose(Lanes l, Vector<float> a, Vector<float> b) {
+        return {vbslq_f32(vreinterpretq_u32_u8(l.m), a.v, b.v)};
+    }
+    static REVOXEL_INLINE Vector<double> choose(Lanes l, Vector<double> a, Vector<double> b) {
+        return {vbslq_f64(vreinterpretq_u64_u8(l.m), a.v, b.v)};
+    }
+};
+
+REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
+    return {vcvt_high_f32_f64(vcvt_f32_f64(low.v), high.v)};
+}
+
+/// The 2 or 4 values at each of 4 places, as vectors of first values, second values, ...
+template <int n>
+REVOXEL_INLINE void fetch_floats(const float* data, const std::int32_t* place, Vector<float> (&value)[4]) {
+    if constexpr (n == 2) {
+        const float32x4_t a = vcombine_f32(vld1_f32(data + place[0]), vld1_f32(data + place[1]));
+        const float32x4_t b = vcombine_f32(vld1_f32(data + place[2]), vld1_f32(data + place[3]));
+        value[0].v = vuzp1q_f32(a, b);
+        value[1].v = vuzp2q_f32(a, b);
+    } else {
+        for (int p = 0; p < 4; ++p) value[p] = Vector<float>::load_any(data + place[p]);
+        Vector<float>::transpose(value);
+    }
+}
+
 #else
 
-/// 16 bytes of plain loops, which a compiler turns into what the machine has (NEON, say).
+/// 16 bytes of plain loops, which a compiler turns into what the machine has (SSE2, say).
 template <typename C>
 struct Vector {
     static constexpr int kLanes = 16 / static_cast<int>(sizeof(C));
