@@ -371,6 +371,9 @@ struct Lanes {
     static REVOXEL_INLINE Lanes where_nonzero(Vector<double> x) {
         return {vmvnq_u8(vreinterpretq_u8_u64(vceqzq_f64(x.v)))};
     }
+    static REVOXEL_INLINE Lanes where_within(Vector<float> x, double bound) {
+        return {vreinterpretq_u8_u32(vcaleq_f32(x.v, vdupq_n_f32(static_cast<float>(bound))))};
+    }
     static REVOXEL_INLINE Lanes where_within(Vector<double> x, double bound) {
         return {vreinterpretq_u8_u64(vcaleq_f64(x.v, vdupq_n_f64(bound)))};
     }
