@@ -8,8 +8,9 @@
 namespace revoxel {
 namespace {
 
-constexpr std::int64_t kBrickValues = 40'000;       // of the input: what fits the caches next to the cores
+constexpr std::int64_t kBrickValues = 60'000;       // of the input: what fits the caches next to the cores
 constexpr std::int64_t kMostBrickValues = 400'000;  // beyond it, copying costs more than it saves
+constexpr std::int64_t kBricksPerThread = 8;        // rows of bricks: threads end at about the same time
 // Positions of a box are computed from its corners; rounding moves them by less than this, in voxels.
 constexpr double kSlack = 1e-3;
 
@@ -26,7 +27,7 @@ PointGather<C>::PointGather(const AffineGather& gather, const Extent& output, do
         norm_[a].assign(gather.norm[a].begin(), gather.norm[a].end());
         dense = dense && norm_[a].empty();
     }
-    if (dense) choose_brick();
+    if (dense) choose_brick(threads);
     std::int64_t brick = 0;
     std::size_t rows = 0;
     if (points_[0] > 0) {
@@ -60,17 +61,23 @@ Extent PointGather<C>::brick_extent(const Extent& points) const {
 }
 
 template <typename C>
-void PointGather<C>::choose_brick() {
-    Extent points{2 * kPointBlock, 16, 16};
+void PointGather<C>::choose_brick(int threads) {
+    Extent points{2 * kPointBlock, 32, 32};
     const auto values = [this](const Extent& p) {
         double product = 1.0;
         const Extent extent = brick_extent(p);
         for (int d = 0; d < 3; ++d) product *= static_cast<double>(extent[d]);
         return product;
     };
-    while (values(points) > static_cast<double>(kBrickValues) &&
-           (points[1] > 4 || points[2] > 4 || points[0] > kPointBlock)) {
+    const auto count = [this](const Extent& p) {
+        return ((output_[1] + p[1] - 1) / p[1]) * ((output_[2] + p[2] - 1) / p[2]);
+    };
+    while (true) {
         int longest = points[1] > points[2] ? 1 : 2;
+        const bool few = count(points) < kBricksPerThread * threads && points[longest] > 8;
+        const bool large = values(points) > static_cast<double>(kBrickValues) &&
+                           (points[1] > 4 || points[2] > 4 || points[0] > kPointBlock);
+        if (!few && !large) break;
         if (points[longest] <= 8 && points[0] > kPointBlock) longest = 0;
         points[longest] /= 2;
     }

@@ -54,7 +54,7 @@ private:
         const math::Storing& storing;
         GatherSource<C> points;  ///< for what goes point by point
     };
-    void choose_brick();
+    void choose_brick(int threads);
     Extent brick_extent(const Extent& points) const;
     Reach reach(const Box3& box) const;
     void run_brick(Scratch& s, const Views& v) const;
