@@ -31,15 +31,25 @@ struct RowFilter {
     const std::int32_t* count;
     const C* weight;
     const C* bias;  ///< added at the end, one an output; null: nothing
-    /// Few taps: for each block of outputs where it begins to read, how far it reads from there, its outputs' first
+    /// For each block of outputs where it begins to read, how far it reads from there, its outputs' first
     /// less where it begins, the smallest and the largest count, and the weights once more as [block][tap][output], 0
     /// beyond an output's count.
-    const std::int32_t* block_base;  ///< null: not so few
+    const std::int32_t* block_base;  ///< null: vectors across rows are faster
     const std::int32_t* block_span;
     const std::int32_t* block_first;
     const std::int32_t* block_fewest;
     const std::int32_t* block_most;
     const C* block_weight;
+};
+
+/// The y pass of some rows. Row j is the sum over t < count[j] of weight[j * stride + t] * row first[j] - origin + t.
+template <typename C>
+struct RowSums {
+    std::int64_t origin, stride;
+    const std::int64_t* first;
+    const std::int32_t* count;
+    const C* weight;
+    const C* bias;  ///< added at the end, one a row; null: nothing
 };
 
 /// An array that a gather reads. Strides in scalars.
@@ -89,10 +99,12 @@ struct CpuKernels {
     static constexpr int kDTypes = 11;
     const char* isa;          ///< short name, for REVOXEL_ISA and Executor::name()
     const char* description;  ///< the CPU features that it needs
-    /// True where filter() gains from RowFilter::block_base: the most taps that it should be given for.
-    std::int32_t block_taps;
+    bool filters_blocks;      ///< filter() gains from RowFilter::block_base
     /// out[i] = sum over t of weight[t] * rows[t][i], in the order of t, count >= 1. Aligned rows; n is rounded up.
     void (*weighted_sum)(C* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n);
+    /// The y pass: `rows` rows of n values (rounded up to whole vectors). Aligned rows.
+    void (*sum_rows)(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,
+                     const RowSums<C>& sums, std::int64_t n);
     /// The x pass of up to kFilterRows rows, `in_pitch` and `out_pitch` values apart, aligned. `scratch` holds
     /// kFilterRows * (n_in rounded up to kFilterBlock) values.
     void (*filter)(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,

@@ -9,6 +9,8 @@ constexpr std::int64_t kMostBandRows = 64;
 /// Taken at once: few enough that they stay in the first-level cache until they are streamed.
 constexpr std::int64_t kEmittedRows = 8;
 constexpr std::int64_t kLargestScalar = 8;
+/// Of these on, the x pass in vectors across rows costs less than three permutations a tap.
+constexpr std::int64_t kManyTaps = 6;
 // Smaller results may be wanted in the cache.
 constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
 
@@ -67,7 +69,7 @@ void March<C>::choose_bands(int threads) {
     const std::int64_t rows = y_.hi - y_.lo, slices = z_.hi - z_.lo;
     bands_ = (rows + band_rows_ - 1) / band_rows_;
     // Enough items to keep the threads busy to the end; a chunk start costs the taps of one output slice again.
-    const std::int64_t wanted = (4 * threads + bands_ - 1) / bands_;
+    const std::int64_t wanted = threads == 1 ? 1 : (4 * threads + bands_ - 1) / bands_;
     chunks_ = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, slices / (4 * slots_)));
 }
 
@@ -96,20 +98,32 @@ void March<C>::prepare_row_filter() {
                    nullptr,
                    nullptr,
                    nullptr};
-    if (x_.stride > kernels_.block_taps) return;
+    if (kernels_.filters_blocks) prepare_blocks();
+}
+
+template <typename C>
+void March<C>::prepare_blocks() {
+    const std::size_t n = static_cast<std::size_t>(x_.n_out);
+    std::size_t dear = 0;  // of the blocks, those that take three permutations a tap
     for (std::size_t begin = 0; begin < n; begin += kFilterBlock) {
         const std::size_t end = std::min(begin + kFilterBlock, n);
         const auto [low, high] = std::minmax_element(x_first_.begin() + static_cast<std::ptrdiff_t>(begin),
                                                      x_first_.begin() + static_cast<std::ptrdiff_t>(end));
         const auto [fewest, most] = std::minmax_element(x_.count.begin() + static_cast<std::ptrdiff_t>(begin),
                                                         x_.count.begin() + static_cast<std::ptrdiff_t>(end));
-        if (*high - *low + *most > 4 * kFilterBlock) return;
+        const std::int64_t span = *high - *low + *most;
+        if (span > 4 * kFilterBlock) return;
+        bool by_two = true;
+        for (std::size_t o = begin; o < end; ++o)
+            by_two &= x_first_[o] == *low + 2 * static_cast<std::int64_t>(o - begin);
+        if (span > 2 * kFilterBlock && !by_two) ++dear;
         block_base_.push_back(static_cast<std::int32_t>(*low));
-        block_span_.push_back(static_cast<std::int32_t>(*high - *low + *most));
+        block_span_.push_back(static_cast<std::int32_t>(span));
         block_fewest_.push_back(*fewest);
         block_most_.push_back(*most);
         for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
-            block_first_.push_back(o < n ? static_cast<std::int32_t>(x_first_[o] - *low) : 0);
+            const std::size_t lane = o - begin;
+            block_first_.push_back(static_cast<std::int32_t>(o < n ? x_first_[o] - *low : by_two ? 2 * lane : 0));
         }
         for (std::size_t t = 0; t < static_cast<std::size_t>(x_.stride); ++t) {
             for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
@@ -118,6 +132,7 @@ void March<C>::prepare_row_filter() {
             }
         }
     }
+    if (x_.stride > kManyTaps && 4 * dear > block_base_.size()) return;
     row_filter_.block_base = block_base_.data();
     row_filter_.block_span = block_span_.data();
     row_filter_.block_first = block_first_.data();
@@ -149,7 +164,8 @@ void March<C>::run(const ConstVolumeView& input, const VolumeView& output, const
         output.extent[0] * output.extent[1] * output.extent[2] * static_cast<std::int64_t>(size_of(output.dtype));
     const Views views{input, output, storing, whole_rows && bytes >= kStreamedBytes};
     // Rows and slices outside the covered box; the ends of covered rows are filled as the rows are written.
-    for (std::int64_t k = 0; k < output.extent[2]; ++k) {
+    const bool all_covered = bands_ > 0 && y_.lo == 0 && y_.hi == y_.n_out && z_.lo == 0 && z_.hi == z_.n_out;
+    for (std::int64_t k = 0; k < output.extent[2] && !all_covered; ++k) {
         const bool slice_covered = bands_ > 0 && k >= z_.lo && k < z_.hi;
         for (std::int64_t j = 0; j < output.extent[1]; ++j) {
             if (slice_covered && j >= y_.lo && j < y_.hi) continue;
@@ -188,7 +204,10 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
     const std::int64_t z = z_.sample(slice);
     const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const std::int64_t n = x_.n_in;
-    s.ahead = {z + z_direction_, rows.in_begin, 0};
+    const std::int64_t next = z + z_direction_;
+    const bool fetched = next >= 0 && next < z_.n_in && in.stride[0] == 1;
+    s.ahead = {next, rows.in_begin, fetched ? rows.in_end : rows.in_begin,
+               n * static_cast<std::int64_t>(size_of(in.dtype)), 0};
     if (y_.identity && x_.identity) {
         for (std::int64_t j = rows.begin; j < rows.end; ++j) {
             load(ring_row(s, slot, j - rows.begin), address(in, 0, j, z), in.stride[0], n);
@@ -208,14 +227,12 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
         if (!y_.identity) {
             C* sums = x_.identity ? out : s.filtered.data() + x_origin_;
             const std::int64_t pitch = x_.identity ? out_pitch_ : in_pitch_;
-            for (std::int64_t j = begin; j < begin + count; ++j) {
-                const C* row = s.rows.data() + (y_.count_of(j) > 0 ? y_.first_of(j) - rows.in_begin : 0) * in_pitch_;
-                for (std::int32_t t = 0; t < y_.count_of(j); ++t) {
-                    s.pointers[static_cast<std::size_t>(t)] = row + t * in_pitch_ + x_origin_;
-                }
-                C* sum = sums + (j - begin) * pitch;
-                weigh(y_, j, s.pointers.data(), sum, n);
-                if (!x_.identity) continue_row(sum - x_origin_);
+            const RowSums<C> sum = {rows.in_begin,           y_.stride,
+                                    y_.first.data() + begin, y_.count.data() + begin,
+                                    y_.weights_of(begin),    y_.bias.empty() ? nullptr : y_.bias.data() + begin};
+            kernels_.sum_rows(sums, pitch, s.rows.data() + x_origin_, in_pitch_, count, sum, n);
+            for (std::int64_t j = 0; j < count; ++j) {
+                if (!x_.identity) continue_row(s.filtered.data() + j * in_pitch_);
                 fetch_ahead(rows, s, v);
             }
             filtered = s.filtered.data();
@@ -230,11 +247,9 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
 /// them, and all at once they would be waited for.
 template <typename C>
 void March<C>::fetch_ahead(const Band& rows, Scratch& s, const Views& v) const {
-    const ConstVolumeView& in = v.input;
     Ahead& a = s.ahead;
-    if (a.slice < 0 || a.slice >= z_.n_in || in.stride[0] != 1) return;
-    for (a.credit += rows.fetch_rate; a.credit >= 1 && a.row < rows.in_end; a.credit -= 1, ++a.row) {
-        prefetch(address(in, 0, y_.sample(a.row), a.slice), x_.n_in * static_cast<std::int64_t>(size_of(in.dtype)));
+    for (a.credit += rows.fetch_rate; a.credit >= 1 && a.row < a.end; a.credit -= 1, ++a.row) {
+        prefetch(address(v.input, 0, y_.sample(a.row), a.slice), a.bytes);
     }
 }
 
@@ -276,7 +291,7 @@ void March<C>::emit_slice(const Band& rows, std::int64_t k, Scratch& s, const Vi
             waiting -= gone;
             std::memmove(stored, stored + gone, static_cast<std::size_t>(waiting));
         } else {
-            for (std::int64_t row = j; row < j + count; ++row) {
+            for (std::int64_t row = j; row < j + count && x_.hi - x_.lo < x_.n_out; ++row) {
                 fill_row(address(out, 0, row, k), out.dtype, out.stride[0], x_.lo, fill_);
                 fill_row(address(out, x_.hi, row, k), out.dtype, out.stride[0], x_.n_out - x_.hi, fill_);
             }
