@@ -353,7 +353,7 @@ constexpr CpuKernels<C> kKernels = {
     kDescription,
     kFiltersBlocks<C>,
     weighted_sum<C>,
-    sum_rows<C>,
+    two_sums<C>,
     filter<C>,
     {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
      load<C, std::uint32_t>, load<C, std::int64_t>, load<C, std::uint64_t>, load<C, Float16>, load<C, float>,

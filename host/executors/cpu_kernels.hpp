@@ -42,16 +42,6 @@ struct RowFilter {
     const C* block_weight;
 };
 
-/// The y pass of some rows. Row j is the sum over t < count[j] of weight[j * stride + t] * row first[j] - origin + t.
-template <typename C>
-struct RowSums {
-    std::int64_t origin, stride;
-    const std::int64_t* first;
-    const std::int32_t* count;
-    const C* weight;
-    const C* bias;  ///< added at the end, one a row; null: nothing
-};
-
 /// An array that a gather reads. Strides in scalars.
 template <typename C>
 struct GatherSource {
@@ -102,9 +92,11 @@ struct CpuKernels {
     bool filters_blocks;      ///< filter() gains from RowFilter::block_base
     /// out[i] = sum over t of weight[t] * rows[t][i], in the order of t, count >= 1. Aligned rows; n is rounded up.
     void (*weighted_sum)(C* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n);
-    /// The y pass: `rows` rows of n values (rounded up to whole vectors). Aligned rows.
-    void (*sum_rows)(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,
-                     const RowSums<C>& sums, std::int64_t n);
+    /// Two such sums at once, which share what they read. `row` is the first row of sum a, and the next is `pitch`
+    /// values after it; sum b begins `later` rows after a, no later than a ends, and ends `end_b` rows after, not
+    /// before a.
+    void (*two_sums)(C* out_a, C* out_b, const C* row, std::int64_t pitch, const C* weight_a, const C* weight_b,
+                     std::int32_t count_a, std::int32_t later, std::int32_t end_b, std::int64_t n);
     /// The x pass of up to kFilterRows rows, `in_pitch` and `out_pitch` values apart, aligned. `scratch` holds
     /// kFilterRows * (n_in rounded up to kFilterBlock) values.
     void (*filter)(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,

@@ -11,8 +11,10 @@ constexpr std::int64_t kEmittedRows = 8;
 constexpr std::int64_t kLargestScalar = 8;
 /// Of these on, the x pass in vectors across rows costs less than three permutations a tap.
 constexpr std::int64_t kManyTaps = 6;
+/// Of these on, the y sums of two rows at once cost less than one after the other.
+constexpr std::int64_t kPairedTaps = 16;
 // Smaller results may be wanted in the cache.
-constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
+constexpr std::int64_t kStreamedBytes = std::int64_t{8} << 20;
 
 std::int64_t round_up(std::int64_t n, std::int64_t step) {
     return (n + step - 1) / step * step;
@@ -227,13 +229,12 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
         if (!y_.identity) {
             C* sums = x_.identity ? out : s.filtered.data() + x_origin_;
             const std::int64_t pitch = x_.identity ? out_pitch_ : in_pitch_;
-            const RowSums<C> sum = {rows.in_begin,           y_.stride,
-                                    y_.first.data() + begin, y_.count.data() + begin,
-                                    y_.weights_of(begin),    y_.bias.empty() ? nullptr : y_.bias.data() + begin};
-            kernels_.sum_rows(sums, pitch, s.rows.data() + x_origin_, in_pitch_, count, sum, n);
-            for (std::int64_t j = 0; j < count; ++j) {
-                if (!x_.identity) continue_row(s.filtered.data() + j * in_pitch_);
-                fetch_ahead(rows, s, v);
+            for (std::int64_t j = 0; j < count;) {
+                const std::int64_t end = j + sum_rows(begin + j, count - j, rows, s, sums + j * pitch, pitch);
+                for (; j < end; ++j) {
+                    if (!x_.identity) continue_row(s.filtered.data() + j * in_pitch_);
+                    fetch_ahead(rows, s, v);
+                }
             }
             filtered = s.filtered.data();
         }
@@ -241,6 +242,27 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
             kernels_.filter(out, out_pitch_, filtered, in_pitch_, count, row_filter_, s.columns.data());
         }
     }
+}
+
+/// The y sums of output row o, or of it and the next where that costs less and it is one of the `left`; returns how
+/// many.
+template <typename C>
+std::int64_t March<C>::sum_rows(std::int64_t o, std::int64_t left, const Band& rows, Scratch& s, C* out,
+                                std::int64_t pitch) const {
+    const auto row = [&](std::int64_t j) { return s.rows.data() + (j - rows.in_begin) * in_pitch_ + x_origin_; };
+    if (left > 1 && y_.stride >= kPairedTaps && y_.bias.empty()) {
+        const std::int64_t a = y_.first_of(o) <= y_.first_of(o + 1) ? o : o + 1, b = a == o ? o + 1 : o;
+        const std::int64_t later = y_.first_of(b) - y_.first_of(a), end = later + y_.count_of(b);
+        if (y_.count_of(a) > 0 && y_.count_of(b) > 0 && later <= y_.count_of(a) && end >= y_.count_of(a)) {
+            kernels_.two_sums(out + (a - o) * pitch, out + (b - o) * pitch, row(y_.first_of(a)), in_pitch_,
+                              y_.weights_of(a), y_.weights_of(b), y_.count_of(a), static_cast<std::int32_t>(later),
+                              static_cast<std::int32_t>(end), x_.n_in);
+            return 2;
+        }
+    }
+    for (std::int32_t t = 0; t < y_.count_of(o); ++t) s.pointers[static_cast<std::size_t>(t)] = row(y_.first_of(o) + t);
+    weigh(y_, o, s.pointers.data(), out, x_.n_in);
+    return 1;
 }
 
 /// One step of those in which the next slice is fetched: its rows are far apart in memory, so the CPU does not foresee

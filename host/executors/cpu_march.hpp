@@ -114,6 +114,8 @@ private:
     void prepare_blocks();
     void run_item(std::int64_t item, Scratch& s, const Views& v) const;
     void filter_slice(const Band& band, std::int64_t z, std::int64_t slot, Scratch& s, const Views& v) const;
+    std::int64_t sum_rows(std::int64_t o, std::int64_t left, const Band& rows, Scratch& s, C* out,
+                          std::int64_t pitch) const;
     void fetch_ahead(const Band& band, Scratch& s, const Views& v) const;
     /// Writes the periodic continuation of an input row, where taps read it.
     void continue_row(C* row) const;

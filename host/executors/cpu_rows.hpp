@@ -56,8 +56,7 @@ REVOXEL_INLINE void add_row(Vector<C> (&sum)[vectors], const C* weight, const Ve
     }
 }
 
-/// Two sums of rows at once, which share what they read. `row` is the first row of sum a; sum b begins `later` rows
-/// after it, no later than a ends, and does not end before it.
+/// Vectors of CpuKernels::two_sums.
 template <int vectors, typename C>
 REVOXEL_INLINE void sum_two(C* out_a, C* out_b, const C* row, std::int64_t pitch, const C* weight_a, const C* weight_b,
                             std::int32_t count_a, std::int32_t later, std::int32_t end_b) {
@@ -91,49 +90,17 @@ REVOXEL_INLINE void sum_two(C* out_a, C* out_b, const C* row, std::int64_t pitch
     }
 }
 
-/// The y pass. Pairs of outputs where they overlap, single ones elsewhere.
 template <typename C>
-void sum_rows(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,
-              const RowSums<C>& f, std::int64_t n) {
+void two_sums(C* out_a, C* out_b, const C* row, std::int64_t pitch, const C* weight_a, const C* weight_b,
+              std::int32_t count_a, std::int32_t later, std::int32_t end_b, std::int64_t n) {
     constexpr std::int64_t kLanes = Vector<C>::kLanes;
     constexpr int kAtOnce = kManyRegisters ? 8 : 4;
-    for (std::int64_t j = 0; j < rows;) {
-        C* const to = out + j * out_pitch;
-        const bool two = j + 1 < rows && f.count[j] > 0 && f.count[j + 1] > 0;
-        const std::int64_t a = two && f.first[j + 1] < f.first[j] ? j + 1 : j, b = a == j ? j + 1 : j;
-        const std::int64_t later = two ? f.first[b] - f.first[a] : 0, end_b = two ? later + f.count[b] : 0;
-        if (two && later <= f.count[a] && end_b >= f.count[a]) {
-            const auto sum = [&]<int vectors>(std::int64_t i) {
-                sum_two<vectors>(out + a * out_pitch + i, out + b * out_pitch + i,
-                                 in + (f.first[a] - f.origin) * in_pitch + i, in_pitch, f.weight + a * f.stride,
-                                 f.weight + b * f.stride, f.count[a], static_cast<std::int32_t>(later),
-                                 static_cast<std::int32_t>(end_b));
-            };
-            std::int64_t i = 0;
-            for (; i + kAtOnce * kLanes <= n; i += kAtOnce * kLanes) sum.template operator()<kAtOnce>(i);
-            for (; i + 2 * kLanes <= n; i += 2 * kLanes) sum.template operator()<2>(i);
-            for (; i < n; i += kLanes) sum.template operator()<1>(i);
-            j += 2;
-            continue;
-        }
-        if (f.count[j] > 0) {
-            const C* row = in + (f.first[j] - f.origin) * in_pitch;
-            for (std::int64_t i = 0; i < n; i += kLanes) {
-                Vector<C> sum = Vector<C>::all(f.weight[j * f.stride]) * Vector<C>::load(row + i);
-                for (std::int32_t t = 1; t < f.count[j]; ++t) {
-                    sum = Vector<C>::fma(Vector<C>::all(f.weight[j * f.stride + t]),
-                                         Vector<C>::load(row + t * in_pitch + i), sum);
-                }
-                sum.store(to + i);
-            }
-        } else {
-            for (std::int64_t i = 0; i < n; i += kLanes) Vector<C>::all(C(0)).store(to + i);
-        }
-        ++j;
+    std::int64_t i = 0;
+    for (; i + kAtOnce * kLanes <= n; i += kAtOnce * kLanes) {
+        sum_two<kAtOnce>(out_a + i, out_b + i, row + i, pitch, weight_a, weight_b, count_a, later, end_b);
     }
-    if (f.bias == nullptr) return;
-    for (std::int64_t j = 0; j < rows; ++j) {
-        for (std::int64_t i = 0; i < n; ++i) out[j * out_pitch + i] += f.bias[j];
+    for (; i < n; i += kLanes) {
+        sum_two<1>(out_a + i, out_b + i, row + i, pitch, weight_a, weight_b, count_a, later, end_b);
     }
 }
 
