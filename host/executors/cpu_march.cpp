@@ -152,8 +152,9 @@ typename March<C>::Band March<C>::band(std::int64_t index) const {
         b.in_end = std::max(b.in_end, y_.first_of(j) + y_.count_of(j));
     }
     if (b.in_end < b.in_begin) b.in_begin = b.in_end = 0;
-    // A step for each row that is filtered, and one for each that is emitted.
-    const double slices = static_cast<double>(z_.n_out) / static_cast<double>(std::max<std::int64_t>(1, z_.n_in));
+    // A step for each row that is filtered, and one for each that is emitted: of the output slices, those that follow
+    // every input slice.
+    const auto slices = static_cast<double>(z_.n_out / std::max<std::int64_t>(1, z_.n_in));
     b.fetch_rate = static_cast<double>(b.in_end - b.in_begin) / (static_cast<double>(b.end - b.begin) * (1 + slices));
     return b;
 }
