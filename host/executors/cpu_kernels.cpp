@@ -71,10 +71,8 @@ requires(std::is_integral_v<T> && sizeof(T) <= 2) inline std::int64_t
     convert_some(float* out, const T* in, std::int64_t n) {
     constexpr std::int64_t kLanes = Vector<float>::kLanes;
     if (n < kLanes) return 0;
-    for (std::int64_t i = 0; i < n; i += kLanes) {
-        i = std::min(i, n - kLanes);  // the last vector may do some voxels again
-        Vector<float>{widened(in + i)}.store_any(out + i);
-    }
+    for (std::int64_t i = 0; i + kLanes < n; i += kLanes) Vector<float>{widened(in + i)}.store_any(out + i);
+    Vector<float>{widened(in + n - kLanes)}.store_any(out + n - kLanes);  // may do some voxels again
     return n;
 }
 #endif
