@@ -38,6 +38,43 @@ inline std::int64_t convert_some(Float16* out, const float* in, std::int64_t n) 
     }
     return i;
 }
+/// A vector of integers that are exact in float.
+#if defined(__AVX512F__)
+REVOXEL_INLINE __m512 widened(const std::int16_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+}
+REVOXEL_INLINE __m512 widened(const std::uint16_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+}
+REVOXEL_INLINE __m512 widened(const std::int8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+REVOXEL_INLINE __m512 widened(const std::uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+#else
+REVOXEL_INLINE __m256 widened(const std::int16_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+REVOXEL_INLINE __m256 widened(const std::uint16_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+REVOXEL_INLINE __m256 widened(const std::int8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadu_si64(p)));
+}
+REVOXEL_INLINE __m256 widened(const std::uint8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadu_si64(p)));
+}
+#endif
+template <typename T>
+requires(std::is_integral_v<T> && sizeof(T) <= 2) inline std::int64_t
+    convert_some(float* out, const T* in, std::int64_t n) {
+    constexpr std::int64_t kLanes = Vector<float>::kLanes;
+    if (n < kLanes) return 0;
+    for (std::int64_t i = 0; i + kLanes < n; i += kLanes) Vector<float>{widened(in + i)}.store_any(out + i);
+    Vector<float>{widened(in + n - kLanes)}.store_any(out + n - kLanes);  // may do some voxels again
+    return n;
+}
 #endif
 
 template <typename C, typename T>
@@ -314,8 +351,9 @@ template <typename C>
 constexpr CpuKernels<C> kKernels = {
     REVOXEL_STRING(REVOXEL_ISA),
     kDescription,
-    kBlockTaps<C>,
+    kFiltersBlocks<C>,
     weighted_sum<C>,
+    two_sums<C>,
     filter<C>,
     {load<C, std::int8_t>, load<C, std::uint8_t>, load<C, std::int16_t>, load<C, std::uint16_t>, load<C, std::int32_t>,
      load<C, std::uint32_t>, load<C, std::int64_t>, load<C, std::uint64_t>, load<C, Float16>, load<C, float>,

@@ -31,10 +31,10 @@ struct RowFilter {
     const std::int32_t* count;
     const C* weight;
     const C* bias;  ///< added at the end, one an output; null: nothing
-    /// Few taps: for each block of outputs where it begins to read, how far it reads from there, its outputs' first
+    /// For each block of outputs where it begins to read, how far it reads from there, its outputs' first
     /// less where it begins, the smallest and the largest count, and the weights once more as [block][tap][output], 0
     /// beyond an output's count.
-    const std::int32_t* block_base;  ///< null: not so few
+    const std::int32_t* block_base;  ///< null: vectors across rows are faster
     const std::int32_t* block_span;
     const std::int32_t* block_first;
     const std::int32_t* block_fewest;
@@ -97,10 +97,14 @@ struct CpuKernels {
     static constexpr int kDTypes = 11;
     const char* isa;          ///< short name, for REVOXEL_ISA and Executor::name()
     const char* description;  ///< the CPU features that it needs
-    /// True where filter() gains from RowFilter::block_base: the most taps that it should be given for.
-    std::int32_t block_taps;
+    bool filters_blocks;      ///< filter() gains from RowFilter::block_base
     /// out[i] = sum over t of weight[t] * rows[t][i], in the order of t, count >= 1. Aligned rows; n is rounded up.
     void (*weighted_sum)(C* out, const C* const* rows, const C* weight, std::int32_t count, std::int64_t n);
+    /// Two such sums at once, which share what they read. `row` is the first row of sum a, and the next is `pitch`
+    /// values after it; sum b begins `later` rows after a, no later than a ends, and ends `end_b` rows after, not
+    /// before a.
+    void (*two_sums)(C* out_a, C* out_b, const C* row, std::int64_t pitch, const C* weight_a, const C* weight_b,
+                     std::int32_t count_a, std::int32_t later, std::int32_t end_b, std::int64_t n);
     /// The x pass of up to kFilterRows rows, `in_pitch` and `out_pitch` values apart, aligned. `scratch` holds
     /// kFilterRows * (n_in rounded up to kFilterBlock) values.
     void (*filter)(C* out, std::int64_t out_pitch, const C* in, std::int64_t in_pitch, std::int64_t rows,

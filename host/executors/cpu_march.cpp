@@ -9,8 +9,12 @@ constexpr std::int64_t kMostBandRows = 64;
 /// Taken at once: few enough that they stay in the first-level cache until they are streamed.
 constexpr std::int64_t kEmittedRows = 8;
 constexpr std::int64_t kLargestScalar = 8;
+/// Of these on, the x pass in vectors across rows costs less than three permutations a tap.
+constexpr std::int64_t kManyTaps = 6;
+/// Of these on, the y sums of two rows at once cost less than one after the other.
+constexpr std::int64_t kPairedTaps = 16;
 // Smaller results may be wanted in the cache.
-constexpr std::int64_t kStreamedBytes = std::int64_t{16} << 20;
+constexpr std::int64_t kStreamedBytes = std::int64_t{8} << 20;
 
 std::int64_t round_up(std::int64_t n, std::int64_t step) {
     return (n + step - 1) / step * step;
@@ -67,7 +71,7 @@ void March<C>::choose_bands(int threads) {
     const std::int64_t rows = y_.hi - y_.lo, slices = z_.hi - z_.lo;
     bands_ = (rows + band_rows_ - 1) / band_rows_;
     // Enough items to keep the threads busy to the end; a chunk start costs the taps of one output slice again.
-    const std::int64_t wanted = (4 * threads + bands_ - 1) / bands_;
+    const std::int64_t wanted = threads == 1 ? 1 : (4 * threads + bands_ - 1) / bands_;
     chunks_ = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, slices / (4 * slots_)));
 }
 
@@ -96,20 +100,32 @@ void March<C>::prepare_row_filter() {
                    nullptr,
                    nullptr,
                    nullptr};
-    if (x_.stride > kernels_.block_taps) return;
+    if (kernels_.filters_blocks) prepare_blocks();
+}
+
+template <typename C>
+void March<C>::prepare_blocks() {
+    const std::size_t n = static_cast<std::size_t>(x_.n_out);
+    std::size_t dear = 0;  // of the blocks, those that take three permutations a tap
     for (std::size_t begin = 0; begin < n; begin += kFilterBlock) {
         const std::size_t end = std::min(begin + kFilterBlock, n);
         const auto [low, high] = std::minmax_element(x_first_.begin() + static_cast<std::ptrdiff_t>(begin),
                                                      x_first_.begin() + static_cast<std::ptrdiff_t>(end));
         const auto [fewest, most] = std::minmax_element(x_.count.begin() + static_cast<std::ptrdiff_t>(begin),
                                                         x_.count.begin() + static_cast<std::ptrdiff_t>(end));
-        if (*high - *low + *most > 4 * kFilterBlock) return;
+        const std::int64_t span = *high - *low + *most;
+        if (span > 4 * kFilterBlock) return;
+        bool by_two = true;
+        for (std::size_t o = begin; o < end; ++o)
+            by_two &= x_first_[o] == *low + 2 * static_cast<std::int64_t>(o - begin);
+        if (span > 2 * kFilterBlock && !by_two) ++dear;
         block_base_.push_back(static_cast<std::int32_t>(*low));
-        block_span_.push_back(static_cast<std::int32_t>(*high - *low + *most));
+        block_span_.push_back(static_cast<std::int32_t>(span));
         block_fewest_.push_back(*fewest);
         block_most_.push_back(*most);
         for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
-            block_first_.push_back(o < n ? static_cast<std::int32_t>(x_first_[o] - *low) : 0);
+            const std::size_t lane = o - begin;
+            block_first_.push_back(static_cast<std::int32_t>(o < n ? x_first_[o] - *low : by_two ? 2 * lane : 0));
         }
         for (std::size_t t = 0; t < static_cast<std::size_t>(x_.stride); ++t) {
             for (std::size_t o = begin; o < begin + kFilterBlock; ++o) {
@@ -118,6 +134,7 @@ void March<C>::prepare_row_filter() {
             }
         }
     }
+    if (x_.stride > kManyTaps && 4 * dear > block_base_.size()) return;
     row_filter_.block_base = block_base_.data();
     row_filter_.block_span = block_span_.data();
     row_filter_.block_first = block_first_.data();
@@ -135,8 +152,9 @@ typename March<C>::Band March<C>::band(std::int64_t index) const {
         b.in_end = std::max(b.in_end, y_.first_of(j) + y_.count_of(j));
     }
     if (b.in_end < b.in_begin) b.in_begin = b.in_end = 0;
-    // A step for each row that is filtered, and one for each that is emitted.
-    const double slices = static_cast<double>(z_.n_out) / static_cast<double>(std::max<std::int64_t>(1, z_.n_in));
+    // A step for each row that is filtered, and one for each that is emitted: of the output slices, those that follow
+    // every input slice.
+    const auto slices = static_cast<double>(z_.n_out / std::max<std::int64_t>(1, z_.n_in));
     b.fetch_rate = static_cast<double>(b.in_end - b.in_begin) / (static_cast<double>(b.end - b.begin) * (1 + slices));
     return b;
 }
@@ -149,7 +167,8 @@ void March<C>::run(const ConstVolumeView& input, const VolumeView& output, const
         output.extent[0] * output.extent[1] * output.extent[2] * static_cast<std::int64_t>(size_of(output.dtype));
     const Views views{input, output, storing, whole_rows && bytes >= kStreamedBytes};
     // Rows and slices outside the covered box; the ends of covered rows are filled as the rows are written.
-    for (std::int64_t k = 0; k < output.extent[2]; ++k) {
+    const bool all_covered = bands_ > 0 && y_.lo == 0 && y_.hi == y_.n_out && z_.lo == 0 && z_.hi == z_.n_out;
+    for (std::int64_t k = 0; k < output.extent[2] && !all_covered; ++k) {
         const bool slice_covered = bands_ > 0 && k >= z_.lo && k < z_.hi;
         for (std::int64_t j = 0; j < output.extent[1]; ++j) {
             if (slice_covered && j >= y_.lo && j < y_.hi) continue;
@@ -188,7 +207,10 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
     const std::int64_t z = z_.sample(slice);
     const auto load = kernels_.load[static_cast<int>(in.dtype)];
     const std::int64_t n = x_.n_in;
-    s.ahead = {z + z_direction_, rows.in_begin, 0};
+    const std::int64_t next = z + z_direction_;
+    const bool fetched = next >= 0 && next < z_.n_in && in.stride[0] == 1;
+    s.ahead = {next, rows.in_begin, fetched ? rows.in_end : rows.in_begin,
+               n * static_cast<std::int64_t>(size_of(in.dtype)), 0};
     if (y_.identity && x_.identity) {
         for (std::int64_t j = rows.begin; j < rows.end; ++j) {
             load(ring_row(s, slot, j - rows.begin), address(in, 0, j, z), in.stride[0], n);
@@ -208,15 +230,12 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
         if (!y_.identity) {
             C* sums = x_.identity ? out : s.filtered.data() + x_origin_;
             const std::int64_t pitch = x_.identity ? out_pitch_ : in_pitch_;
-            for (std::int64_t j = begin; j < begin + count; ++j) {
-                const C* row = s.rows.data() + (y_.count_of(j) > 0 ? y_.first_of(j) - rows.in_begin : 0) * in_pitch_;
-                for (std::int32_t t = 0; t < y_.count_of(j); ++t) {
-                    s.pointers[static_cast<std::size_t>(t)] = row + t * in_pitch_ + x_origin_;
+            for (std::int64_t j = 0; j < count;) {
+                const std::int64_t end = j + sum_rows(begin + j, count - j, rows, s, sums + j * pitch, pitch);
+                for (; j < end; ++j) {
+                    if (!x_.identity) continue_row(s.filtered.data() + j * in_pitch_);
+                    fetch_ahead(rows, s, v);
                 }
-                C* sum = sums + (j - begin) * pitch;
-                weigh(y_, j, s.pointers.data(), sum, n);
-                if (!x_.identity) continue_row(sum - x_origin_);
-                fetch_ahead(rows, s, v);
             }
             filtered = s.filtered.data();
         }
@@ -226,15 +245,34 @@ void March<C>::filter_slice(const Band& rows, std::int64_t slice, std::int64_t s
     }
 }
 
+/// The y sums of output row o, or of it and the next where that costs less and it is one of the `left`; returns how
+/// many.
+template <typename C>
+std::int64_t March<C>::sum_rows(std::int64_t o, std::int64_t left, const Band& rows, Scratch& s, C* out,
+                                std::int64_t pitch) const {
+    const auto row = [&](std::int64_t j) { return s.rows.data() + (j - rows.in_begin) * in_pitch_ + x_origin_; };
+    if (left > 1 && y_.stride >= kPairedTaps && y_.bias.empty()) {
+        const std::int64_t a = y_.first_of(o) <= y_.first_of(o + 1) ? o : o + 1, b = a == o ? o + 1 : o;
+        const std::int64_t later = y_.first_of(b) - y_.first_of(a), end = later + y_.count_of(b);
+        if (y_.count_of(a) > 0 && y_.count_of(b) > 0 && later <= y_.count_of(a) && end >= y_.count_of(a)) {
+            kernels_.two_sums(out + (a - o) * pitch, out + (b - o) * pitch, row(y_.first_of(a)), in_pitch_,
+                              y_.weights_of(a), y_.weights_of(b), y_.count_of(a), static_cast<std::int32_t>(later),
+                              static_cast<std::int32_t>(end), x_.n_in);
+            return 2;
+        }
+    }
+    for (std::int32_t t = 0; t < y_.count_of(o); ++t) s.pointers[static_cast<std::size_t>(t)] = row(y_.first_of(o) + t);
+    weigh(y_, o, s.pointers.data(), out, x_.n_in);
+    return 1;
+}
+
 /// One step of those in which the next slice is fetched: its rows are far apart in memory, so the CPU does not foresee
 /// them, and all at once they would be waited for.
 template <typename C>
 void March<C>::fetch_ahead(const Band& rows, Scratch& s, const Views& v) const {
-    const ConstVolumeView& in = v.input;
     Ahead& a = s.ahead;
-    if (a.slice < 0 || a.slice >= z_.n_in || in.stride[0] != 1) return;
-    for (a.credit += rows.fetch_rate; a.credit >= 1 && a.row < rows.in_end; a.credit -= 1, ++a.row) {
-        prefetch(address(in, 0, y_.sample(a.row), a.slice), x_.n_in * static_cast<std::int64_t>(size_of(in.dtype)));
+    for (a.credit += rows.fetch_rate; a.credit >= 1 && a.row < a.end; a.credit -= 1, ++a.row) {
+        prefetch(address(v.input, 0, y_.sample(a.row), a.slice), a.bytes);
     }
 }
 
@@ -276,7 +314,7 @@ void March<C>::emit_slice(const Band& rows, std::int64_t k, Scratch& s, const Vi
             waiting -= gone;
             std::memmove(stored, stored + gone, static_cast<std::size_t>(waiting));
         } else {
-            for (std::int64_t row = j; row < j + count; ++row) {
+            for (std::int64_t row = j; row < j + count && x_.hi - x_.lo < x_.n_out; ++row) {
                 fill_row(address(out, 0, row, k), out.dtype, out.stride[0], x_.lo, fill_);
                 fill_row(address(out, x_.hi, row, k), out.dtype, out.stride[0], x_.n_out - x_.hi, fill_);
             }

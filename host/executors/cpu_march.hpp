@@ -43,7 +43,7 @@ struct AxisTaps {
     std::int32_t count_of(std::int64_t o) const { return identity ? 1 : count[static_cast<std::size_t>(o)]; }
     const C* weights_of(std::int64_t o) const { return weight.data() + o * stride; }
     /// first_of() and what follows may lie outside a periodic axis.
-    std::int64_t sample(std::int64_t i) const { return wrapped_index(i, n_in); }
+    std::int64_t sample(std::int64_t i) const { return i >= 0 && i < n_in ? i : wrapped_index(i, n_in); }
 };
 
 /// A buffer that begins at a multiple of kRowAlignment, all zero.
@@ -81,8 +81,9 @@ public:
 private:
     /// How far the next input slice has been fetched.
     struct Ahead {
-        std::int64_t slice = -1, row = 0;
-        double credit = 0;  ///< rows that may be fetched now
+        std::int64_t slice = -1, row = 0, end = 0;
+        std::int64_t bytes = 0;  ///< of a row
+        double credit = 0;       ///< rows that may be fetched now
     };
     /// Scratch of one thread.
     struct Scratch {
@@ -110,8 +111,11 @@ private:
 
     void choose_bands(int threads);
     void prepare_row_filter();
+    void prepare_blocks();
     void run_item(std::int64_t item, Scratch& s, const Views& v) const;
     void filter_slice(const Band& band, std::int64_t z, std::int64_t slot, Scratch& s, const Views& v) const;
+    std::int64_t sum_rows(std::int64_t o, std::int64_t left, const Band& rows, Scratch& s, C* out,
+                          std::int64_t pitch) const;
     void fetch_ahead(const Band& band, Scratch& s, const Views& v) const;
     /// Writes the periodic continuation of an input row, where taps read it.
     void continue_row(C* row) const;

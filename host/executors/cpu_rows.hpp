@@ -43,6 +43,67 @@ void weighted_sum(C* out, const C* const* rows, const C* weight, std::int32_t co
     sum_some(out, rows, weight, count, 0, n);
 }
 
+/// What becomes of a sum with the next row.
+enum class Step { none, begin, add };
+
+template <Step step, int vectors, typename C>
+REVOXEL_INLINE void add_row(Vector<C> (&sum)[vectors], const C* weight, const Vector<C> (&value)[vectors]) {
+    if constexpr (step != Step::none) {
+        const Vector<C> w = Vector<C>::all(*weight);
+        for (int v = 0; v < vectors; ++v) {
+            sum[v] = step == Step::begin ? w * value[v] : Vector<C>::fma(w, value[v], sum[v]);
+        }
+    }
+}
+
+/// Vectors of CpuKernels::two_sums.
+template <int vectors, typename C>
+REVOXEL_INLINE void sum_two(C* out_a, C* out_b, const C* row, std::int64_t pitch, const C* weight_a, const C* weight_b,
+                            std::int32_t count_a, std::int32_t later, std::int32_t end_b) {
+    using V = Vector<C>;
+    V a[vectors], b[vectors];
+    const auto add = [&]<Step step_a, Step step_b>(std::int32_t t) {
+        V value[vectors];
+        for (int v = 0; v < vectors; ++v) value[v] = V::load(row + t * pitch + v * V::kLanes);
+        add_row<step_a>(a, weight_a + t, value);
+        add_row<step_b>(b, weight_b + (t - later), value);
+    };
+    constexpr Step none = Step::none, begin = Step::begin, more = Step::add;
+    if (later == 0) {
+        add.template operator()<begin, begin>(0);
+    } else {
+        add.template operator()<begin, none>(0);
+        for (std::int32_t t = 1; t < later; ++t) add.template operator()<more, none>(t);
+        if (later < count_a) {
+            add.template operator()<more, begin>(later);
+        } else {
+            add.template operator()<none, begin>(later);
+        }
+    }
+    for (std::int32_t t = later + 1; t < count_a; ++t) add.template operator()<more, more>(t);
+    for (std::int32_t t = later + 1 > count_a ? later + 1 : count_a; t < end_b; ++t) {
+        add.template operator()<none, more>(t);
+    }
+    for (int v = 0; v < vectors; ++v) {
+        a[v].store(out_a + v * V::kLanes);
+        b[v].store(out_b + v * V::kLanes);
+    }
+}
+
+template <typename C>
+void two_sums(C* out_a, C* out_b, const C* row, std::int64_t pitch, const C* weight_a, const C* weight_b,
+              std::int32_t count_a, std::int32_t later, std::int32_t end_b, std::int64_t n) {
+    constexpr std::int64_t kLanes = Vector<C>::kLanes;
+    constexpr int kAtOnce = kManyRegisters ? 8 : 4;
+    std::int64_t i = 0;
+    for (; i + kAtOnce * kLanes <= n; i += kAtOnce * kLanes) {
+        sum_two<kAtOnce>(out_a + i, out_b + i, row + i, pitch, weight_a, weight_b, count_a, later, end_b);
+    }
+    for (; i < n; i += kLanes) {
+        sum_two<1>(out_a + i, out_b + i, row + i, pitch, weight_a, weight_b, count_a, later, end_b);
+    }
+}
+
 /// The sum of `count` vectors that follow each other, in this order.
 template <typename C>
 REVOXEL_INLINE Vector<C> column_sum(const C* column, const C* weight, std::int32_t count) {
@@ -92,76 +153,140 @@ void filter_columns(C* out, std::int64_t out_pitch, const C* in, std::int64_t in
 
 #if defined(__AVX512F__)
 
-/// Vectors along rows, for few taps: a block of outputs reads no more than four vectors, and each tap picks its values
-/// out of those.
+/// The sums of a block of outputs of `rows` rows. even(r) and odd(r) are the values of taps t and t + 1 of row r, and
+/// next() goes on by two taps.
+template <int rows, bool all_alike, typename Even, typename Odd, typename Next>
+REVOXEL_INLINE void sum_block(__m512 (&sum)[rows], const float* weight, std::int32_t most,
+                              [[maybe_unused]] __m512i count, const Even& even, const Odd& odd, const Next& next) {
+    // Added to -0, the first product is what it is, whatever its sign.
+    for (int r = 0; r < rows; ++r) sum[r] = _mm512_set1_ps(-0.0F);
+    const auto add = [&](std::int32_t t, const auto& value) {
+        const __m512 w = _mm512_loadu_ps(weight + t * kFilterBlock);
+        if constexpr (all_alike) {
+            for (int r = 0; r < rows; ++r) sum[r] = _mm512_fmadd_ps(w, value(r), sum[r]);
+        } else {
+            const __mmask16 used = _mm512_cmpgt_epi32_mask(count, _mm512_set1_epi32(t));
+            for (int r = 0; r < rows; ++r) sum[r] = _mm512_mask3_fmadd_ps(w, value(r), sum[r], used);
+        }
+    };
+    std::int32_t t = 0;
+    for (; t + 2 <= most; t += 2) {
+        add(t, even);
+        add(t + 1, odd);
+        next();
+    }
+    if (t < most) add(t, even);
+    if constexpr (!all_alike) {
+        const __mmask16 some = _mm512_cmpgt_epi32_mask(count, _mm512_setzero_si512());
+        for (int r = 0; r < rows; ++r) sum[r] = _mm512_maskz_mov_ps(some, sum[r]);
+    }
+}
+
+/// Block b from such sums.
+template <int rows, typename Even, typename Odd, typename Next>
+REVOXEL_INLINE void store_block(float* out, std::int64_t out_pitch, const RowFilter<float>& f, std::int64_t b,
+                                const Even& even, const Odd& odd, const Next& next) {
+    const float* weight = f.block_weight + b * f.stride * kFilterBlock;
+    const std::int32_t fewest = f.block_fewest[b], most = f.block_most[b];
+    const std::int64_t outputs = f.n_out - b * kFilterBlock;
+    const __mmask16 there = outputs >= kFilterBlock ? 0xffff : static_cast<__mmask16>((1U << outputs) - 1);
+    __m512 sum[rows];
+    if (fewest == most && most > 0) {
+        sum_block<rows, true>(sum, weight, most, _mm512_setzero_si512(), even, odd, next);
+    } else {
+        const __m512i count = _mm512_maskz_loadu_epi32(there, f.count + b * kFilterBlock);
+        sum_block<rows, false>(sum, weight, most, count, even, odd, next);
+    }
+    if (f.bias != nullptr) {
+        const __m512 bias = _mm512_maskz_loadu_ps(there, f.bias + b * kFilterBlock);
+        for (int r = 0; r < rows; ++r) sum[r] = _mm512_add_ps(sum[r], bias);
+    }
+    for (int r = 0; r < rows; ++r) _mm512_store_ps(out + r * out_pitch + b * kFilterBlock, sum[r]);
+}
+
+/// Block b, which reads two vectors: each tap picks its values out of those.
+template <int rows>
+REVOXEL_INLINE void filter_two(float* out, std::int64_t out_pitch, const float* in, std::int64_t in_pitch,
+                               const RowFilter<float>& f, std::int64_t b) {
+    const __m512i two = _mm512_set1_epi32(2);
+    __m512i index = _mm512_loadu_si512(f.block_first + b * kFilterBlock);
+    __m512i after = _mm512_add_epi32(index, _mm512_set1_epi32(1));
+    __m512 low[rows], high[rows];
+    for (int r = 0; r < rows; ++r) {
+        low[r] = _mm512_loadu_ps(in + r * in_pitch + f.block_base[b]);
+        high[r] = _mm512_loadu_ps(in + r * in_pitch + f.block_base[b] + 16);
+    }
+    store_block<rows>(
+        out, out_pitch, f, b, [&](int r) { return _mm512_permutex2var_ps(low[r], index, high[r]); },
+        [&](int r) { return _mm512_permutex2var_ps(low[r], after, high[r]); },
+        [&] {
+            index = _mm512_add_epi32(index, two);
+            after = _mm512_add_epi32(after, two);
+        });
+}
+
+/// The same where it reads four.
+template <int rows>
+REVOXEL_INLINE void filter_four(float* out, std::int64_t out_pitch, const float* in, std::int64_t in_pitch,
+                                const RowFilter<float>& f, std::int64_t b) {
+    const __m512i one = _mm512_set1_epi32(1), two = _mm512_set1_epi32(2);
+    __m512i index = _mm512_loadu_si512(f.block_first + b * kFilterBlock);
+    __m512i after = _mm512_add_epi32(index, one);
+    __m512 part[rows][4];
+    for (int r = 0; r < rows; ++r) {
+        for (int q = 0; q < 4; ++q) part[r][q] = _mm512_loadu_ps(in + r * in_pitch + f.block_base[b] + 16 * q);
+    }
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    if (_mm512_cmpneq_epi32_mask(index, _mm512_add_epi32(lane, lane)) == 0) {
+        // Outputs two apart: even taps read every second value, odd taps those between.
+        __m512 even[rows][2], odd[rows][2];
+        for (int r = 0; r < rows; ++r) {
+            for (int h = 0; h < 2; ++h) {
+                even[r][h] = _mm512_permutex2var_ps(part[r][2 * h], index, part[r][2 * h + 1]);
+                odd[r][h] = _mm512_permutex2var_ps(part[r][2 * h], after, part[r][2 * h + 1]);
+            }
+        }
+        index = lane;
+        store_block<rows>(
+            out, out_pitch, f, b, [&](int r) { return _mm512_permutex2var_ps(even[r][0], index, even[r][1]); },
+            [&](int r) { return _mm512_permutex2var_ps(odd[r][0], index, odd[r][1]); },
+            [&] { index = _mm512_add_epi32(index, one); });
+        return;
+    }
+    const auto value = [&](int r, __m512i at) {
+        const __mmask16 upper = _mm512_cmpge_epi32_mask(at, _mm512_set1_epi32(32));
+        return _mm512_mask_blend_ps(upper, _mm512_permutex2var_ps(part[r][0], at, part[r][1]),
+                                    _mm512_permutex2var_ps(part[r][2], at, part[r][3]));
+    };
+    store_block<rows>(
+        out, out_pitch, f, b, [&](int r) { return value(r, index); }, [&](int r) { return value(r, after); },
+        [&] {
+            index = _mm512_add_epi32(index, two);
+            after = _mm512_add_epi32(after, two);
+        });
+}
+
+/// Vectors along rows: a block of outputs reads no more than four.
 template <int rows>
 REVOXEL_INLINE void filter_blocks(float* out, std::int64_t out_pitch, const float* in, std::int64_t in_pitch,
                                   const RowFilter<float>& f) {
     const std::int64_t blocks = (f.n_out + kFilterBlock - 1) / kFilterBlock;
-    const __m512i one = _mm512_set1_epi32(1);
     for (std::int64_t b = 0; b < blocks; ++b) {
-        const float* weight = f.block_weight + b * f.stride * kFilterBlock;
-        __m512i index = _mm512_loadu_si512(f.block_first + b * kFilterBlock);
-        const std::int32_t fewest = f.block_fewest[b], most = f.block_most[b];
-        const std::int64_t outputs = f.n_out - b * kFilterBlock;
-        const __mmask16 there = outputs >= kFilterBlock ? 0xffff : static_cast<__mmask16>((1U << outputs) - 1);
-        const __m512i count =
-            fewest == most ? _mm512_setzero_si512() : _mm512_maskz_loadu_epi32(there, f.count + b * kFilterBlock);
-        __m512 sum[rows];
         if (f.block_span[b] <= 2 * kFilterBlock) {
-            __m512 low[rows], high[rows];
-            for (int r = 0; r < rows; ++r) {
-                const float* from = in + r * in_pitch + f.block_base[b];
-                low[r] = _mm512_loadu_ps(from);
-                high[r] = _mm512_loadu_ps(from + 16);
-            }
-            for (std::int32_t t = 0; t < most; ++t, index = _mm512_add_epi32(index, one)) {
-                const __m512 w = _mm512_loadu_ps(weight + t * kFilterBlock);
-                const __mmask16 used =
-                    t < fewest ? __mmask16(0xffff) : _mm512_cmpgt_epi32_mask(count, _mm512_set1_epi32(t));
-                for (int r = 0; r < rows; ++r) {
-                    const __m512 value = _mm512_permutex2var_ps(low[r], index, high[r]);
-                    sum[r] =
-                        t == 0 ? _mm512_maskz_mul_ps(used, w, value) : _mm512_mask3_fmadd_ps(w, value, sum[r], used);
-                }
-            }
+            filter_two<rows>(out, out_pitch, in, in_pitch, f, b);
         } else {
-            __m512 part[rows][4];
-            for (int r = 0; r < rows; ++r) {
-                for (int q = 0; q < 4; ++q) part[r][q] = _mm512_loadu_ps(in + r * in_pitch + f.block_base[b] + 16 * q);
-            }
-            for (std::int32_t t = 0; t < most; ++t, index = _mm512_add_epi32(index, one)) {
-                const __m512 w = _mm512_loadu_ps(weight + t * kFilterBlock);
-                const __mmask16 used =
-                    t < fewest ? __mmask16(0xffff) : _mm512_cmpgt_epi32_mask(count, _mm512_set1_epi32(t));
-                const __mmask16 upper = _mm512_cmpge_epi32_mask(index, _mm512_set1_epi32(32));
-                for (int r = 0; r < rows; ++r) {
-                    const __m512 value =
-                        _mm512_mask_blend_ps(upper, _mm512_permutex2var_ps(part[r][0], index, part[r][1]),
-                                             _mm512_permutex2var_ps(part[r][2], index, part[r][3]));
-                    sum[r] =
-                        t == 0 ? _mm512_maskz_mul_ps(used, w, value) : _mm512_mask3_fmadd_ps(w, value, sum[r], used);
-                }
-            }
+            filter_four<rows>(out, out_pitch, in, in_pitch, f, b);
         }
-        if (most == 0) {
-            for (int r = 0; r < rows; ++r) sum[r] = _mm512_setzero_ps();
-        }
-        if (f.bias != nullptr) {
-            const __m512 bias = _mm512_maskz_loadu_ps(there, f.bias + b * kFilterBlock);
-            for (int r = 0; r < rows; ++r) sum[r] = _mm512_add_ps(sum[r], bias);
-        }
-        for (int r = 0; r < rows; ++r) _mm512_store_ps(out + r * out_pitch + b * kFilterBlock, sum[r]);
     }
 }
 
 template <typename C>
-constexpr std::int32_t kBlockTaps = sizeof(C) == 4 ? 6 : 0;
+constexpr bool kFiltersBlocks = sizeof(C) == 4;
 
 #else
 
 template <typename C>
-constexpr std::int32_t kBlockTaps = 0;
+constexpr bool kFiltersBlocks = false;
 
 #endif
 

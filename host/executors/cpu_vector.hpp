@@ -23,6 +23,12 @@
 namespace revoxel::REVOXEL_ISA {
 namespace {
 
+#if defined(__AVX512F__)
+constexpr bool kManyRegisters = true;  ///< 32 vectors
+#else
+constexpr bool kManyRegisters = false;
+#endif
+
 /// kLanes computed values. load() and store() take aligned addresses, load_any() any. transpose() exchanges rows and
 /// columns of kLanes vectors.
 template <typename C>

@@ -1,6 +1,7 @@
 // Threads that wait for work, so that run() starts none.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -33,13 +34,18 @@ public:
 private:
     struct Loop;
     void work(int thread);
+    /// Waits a little without sleeping until ready() holds.
+    template <typename Ready>
+    void spin(const Ready& ready) const;
 
     std::mutex mutex_;
     std::condition_variable wake_, idle_;
-    Loop* loop_ = nullptr;     ///< the loop in progress; guarded by mutex_
-    std::uint64_t round_ = 0;  ///< counts loops, so that a worker joins each once; guarded by mutex_
-    int busy_ = 0;             ///< workers inside the loop; guarded by mutex_
-    bool stop_ = false;        ///< guarded by mutex_
+    Loop* loop_ = nullptr;  ///< the loop in progress; guarded by mutex_
+    /// Changed under mutex_, looked at without it by those who spin.
+    std::atomic<std::uint64_t> round_{0};  ///< counts loops, so that a worker joins each once
+    std::atomic<int> busy_{0};             ///< workers inside the loop
+    bool stop_ = false;                    ///< guarded by mutex_
+    bool spins_ = false;                   ///< there is a core for each thread
     std::vector<std::thread> workers_;
 };
 

@@ -98,6 +98,36 @@ TEST(Separable, StrongDownSampling) {
     }
 }
 
+// Outputs that stand exactly two apart, in rows of several blocks, with few taps and with many.
+TEST(Separable, HalvedRows) {
+    const Grid input = axis_grid({151, 44, 13}, {0.5, 0.5, 0.5});
+    for (double z_spacing : {0.5, 1.0}) {
+        const Grid output = with_spacing(input, {1.0, 1.0, z_spacing});
+        for (Kernel kernel : kKernels) {
+            if (kernel == Kernel::nearest) continue;
+            for (Boundary boundary : {Boundary::edge, Boundary::wrap, Boundary::constant}) {
+                Case c{input, output, {}};
+                c.options.kernel = kernel;
+                c.options.boundary = boundary;
+                c.options.input_dtype = c.options.output_dtype = DType::int16;
+                check_case(c);
+            }
+        }
+    }
+}
+
+// Rows that end at a vector, before one and after one.
+TEST(Separable, RowsOfEveryLength) {
+    for (std::int64_t width : {15, 16, 17, 23, 31, 32, 33, 47}) {
+        for (DType dtype : {DType::int8, DType::uint8, DType::int16, DType::uint16}) {
+            const Grid input = axis_grid({width, 5, 4}, {1, 1, 1});
+            Case c{input, with_spacing(input, {0.8, 0.8, 0.8}), {}};
+            c.options.input_dtype = c.options.output_dtype = dtype;
+            check_case(c);
+        }
+    }
+}
+
 class DTypes : public testing::TestWithParam<DType> {};
 
 // Every pair of types. Copies are a route of their own, so nearest, linear and a kernel with overshoot.
