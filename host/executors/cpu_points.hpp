@@ -376,13 +376,27 @@ void points(C* out, std::int64_t pitch, const Brick<C>& brick, const PointRow* r
     }
 }
 
-bool inside(const math::GatherFrame& frame, const double (&inner)[3], std::int64_t i) {
-    bool inside = true;
+/// Before (-1), inside (0) or behind (1) the input along axis `d`.
+inline int side(const math::GatherFrame& frame, const double (&inner)[3], int d, std::int64_t i) {
+    const double c = std::fma(frame.out_to_in[d][0], static_cast<double>(i), inner[d]);
+    return math::inside_axis(c, frame.inside[d]) ? 0 : c < 0.0 ? -1 : 1;
+}
+
+/// The part of a row that lies inside the input. Each coordinate is monotone in i, also after rounding: it is one
+/// stretch, and there is none where both ends of the row lie on the same side.
+inline IndexRange inside_part(const math::GatherFrame& frame, const PointRow& row) {
+    const auto inside = [&](std::int64_t i) {
+        return side(frame, row.inner, 0, i) == 0 && side(frame, row.inner, 1, i) == 0 &&
+               side(frame, row.inner, 2, i) == 0;
+    };
+    auto [lo, hi] = row.range;
     for (int d = 0; d < 3; ++d) {
-        const double c = std::fma(frame.out_to_in[d][0], static_cast<double>(i), inner[d]);
-        inside = inside & math::inside_axis(c, frame.inside[d]);
+        const int first = side(frame, row.inner, d, lo);
+        if (first != 0 && first == side(frame, row.inner, d, hi - 1)) return {lo, lo};
     }
-    return inside;
+    while (lo < hi && !inside(lo)) ++lo;
+    while (lo < hi && !inside(hi - 1)) --hi;
+    return {lo, hi};
 }
 
 void point_rows(PointRow* rows, std::int64_t count, const math::GatherFrame& frame, IndexRange range, std::int64_t j,
@@ -398,11 +412,7 @@ void point_rows(PointRow* rows, std::int64_t count, const math::GatherFrame& fra
             row.inner[d] = std::fma(frame.out_to_in[d][1], static_cast<double>(j + r + first[1]), slice[d]);
         }
         row.range = {range.lo + first[0], range.hi + first[0]};
-        if (all) continue;
-        // Each coordinate is monotone in i, also after rounding: what is inside is one stretch.
-        auto& [lo, hi] = row.range;
-        while (lo < hi && !inside(frame, row.inner, lo)) ++lo;
-        while (lo < hi && !inside(frame, row.inner, hi - 1)) --hi;
+        if (!all) row.range = inside_part(frame, row);
     }
 }
 
