@@ -189,7 +189,7 @@ REVOXEL_INLINE void store_block(float* out, std::int64_t out_pitch, const RowFil
     const float* weight = f.block_weight + b * f.stride * kFilterBlock;
     const std::int32_t fewest = f.block_fewest[b], most = f.block_most[b];
     const std::int64_t outputs = f.n_out - b * kFilterBlock;
-    const __mmask16 there = outputs >= kFilterBlock ? 0xffff : static_cast<__mmask16>((1U << outputs) - 1);
+    const auto there = static_cast<__mmask16>(outputs >= kFilterBlock ? 0xffffU : (1U << outputs) - 1);
     __m512 sum[rows];
     if (fewest == most && most > 0) {
         sum_block<rows, true>(sum, weight, most, _mm512_setzero_si512(), even, odd, next);
