@@ -150,6 +150,15 @@ void AtomicFile::open_named() {
     remember(hidden_);
 }
 
+void AtomicFile::reserve(std::int64_t bytes) {
+    int status = -1;
+    do {
+        status = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, bytes);
+    } while (status != 0 && errno == EINTR);
+    if (status == 0 || (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)) return;
+    fail_with_errno(path_, fmt::format("there is no room for its {} bytes", bytes).c_str(), errno);
+}
+
 void AtomicFile::write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
         const ssize_t put = ::write(fd_, bytes.data(), bytes.size());

@@ -24,7 +24,6 @@ namespace {
 // Voxels are read, and swapped while they are in the cache, in steps of this; a multiple of every scalar's size.
 constexpr std::int64_t kStepBytes = std::int64_t{4} << 20;
 constexpr std::size_t kAheadBlockBytes = std::size_t{1} << 20;
-constexpr int kAheadBlocks = 4;
 constexpr std::int64_t kExtensionHeadBytes = 8;
 constexpr std::int64_t kExtensionAlignment = 16;
 
@@ -249,7 +248,7 @@ struct NiftiReader::State {
     }
 };
 
-NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& options, bool ahead)
+NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& options, std::int64_t ahead_bytes)
     : state_(std::make_unique<State>()) {
     with_memory_errors(path, [&] {
         State& s = *state_;
@@ -259,9 +258,10 @@ NiftiReader::NiftiReader(const std::string& path, const NiftiReadOptions& option
         InputFile& file = *s.open.voxels;
         const std::int64_t gap = header.vox_offset - file.position();
         if (file.skip(gap) < gap) fail_short(file, 0, s.total);
-        if (!ahead || !file.gzipped()) return;
+        if (ahead_bytes <= 0 || !file.gzipped()) return;
+        const auto blocks = static_cast<std::size_t>(ahead_bytes) / kAheadBlockBytes;
         s.ahead = std::make_unique<ReadAhead>([&s](std::span<std::byte> block) { return s.fetch(block); },
-                                              kAheadBlockBytes, kAheadBlocks);
+                                              kAheadBlockBytes, static_cast<int>(blocks));
     });
 }
 
@@ -296,7 +296,7 @@ void NiftiReader::finish() {
 
 NiftiImage read_nifti(const std::string& path, const NiftiReadOptions& options) {
     return with_memory_errors(path, [&] {
-        NiftiReader reader(path, options, false);
+        NiftiReader reader(path, options, 0);
         NiftiImage image;
         const NiftiHeader& header = reader.header();
         try {

@@ -14,9 +14,10 @@ namespace revoxel::io {
 /// Reads the voxels of a file in their order. Not thread-safe; different readers are independent.
 class NiftiReader {
 public:
-    /// Opens the file and checks its header as read_nifti does. `ahead`: compressed files are decompressed by a thread
-    /// of their own while the caller works; not for a caller that does nothing but read. Throws Error(input).
-    NiftiReader(const std::string& path, const NiftiReadOptions& options, bool ahead);
+    /// Opens the file and checks its header as read_nifti does. `ahead_bytes`: compressed files are decompressed by a
+    /// thread of their own while the caller works, so much further than what the caller has read (whole MiB); 0 for a
+    /// caller that does nothing but read. Throws Error(input).
+    NiftiReader(const std::string& path, const NiftiReadOptions& options, std::int64_t ahead_bytes);
     ~NiftiReader();
     NiftiReader(const NiftiReader&) = delete;
     NiftiReader& operator=(const NiftiReader&) = delete;

@@ -162,14 +162,17 @@ NiftiWriter::NiftiWriter(const std::string& path, const NiftiHeader& header, con
     s.path = path;
     s.total = voxel_bytes(header);
     if (!name.gz) check_space(path, s.total);
-    if (name.part == NiftiPart::single) {
-        s.voxels = std::make_unique<OutputStream>(path, name.gz, options);
-        s.voxels->write(encode_all_headers(written, false));
+    const bool single = name.part == NiftiPart::single;
+    const std::vector<std::byte> head = encode_all_headers(written, !single);
+    const std::string voxels_path = single ? path : name.with_part(NiftiPart::image, name.gz);
+    s.voxels = std::make_unique<OutputStream>(voxels_path, name.gz, options);
+    if (!name.gz) s.voxels->file.reserve(s.total + (single ? static_cast<std::int64_t>(head.size()) : 0));
+    if (single) {
+        s.voxels->write(head);
         return;
     }
-    s.voxels = std::make_unique<OutputStream>(name.with_part(NiftiPart::image, name.gz), name.gz, options);
     s.head = std::make_unique<OutputStream>(name.with_part(NiftiPart::header, name.gz), name.gz, options);
-    s.head->write(encode_all_headers(written, true));
+    s.head->write(head);
 }
 
 NiftiWriter::~NiftiWriter() = default;

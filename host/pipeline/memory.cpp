@@ -58,7 +58,7 @@ double available_bytes() {
 
 /// Of the program itself, its buffers for files, and the executors' small scratch.
 std::int64_t overhead_bytes(const ResampleJob& job) {
-    constexpr std::int64_t kProgram = std::int64_t{16} << 20;
+    constexpr std::int64_t kProgram = std::int64_t{12} << 20;
     constexpr std::int64_t kThread = std::int64_t{6} << 20;
     const std::int64_t threads = job.request.threads > 0 ? job.request.threads : available_threads();
     return kProgram + threads * kThread;
@@ -80,11 +80,22 @@ std::string reason_for_whole(const ResampleJob& job, bool inspected) {
     return {};
 }
 
-/// Bytes for slabs of so many output slices.
-std::int64_t streamed_bytes(const ResampleJob& job, std::int64_t slab, std::int64_t& window) {
+/// As much as a slab needs waits decompressed, so that it need not wait.
+std::int64_t ahead_bytes(const ResampleJob& job, std::int64_t window_bytes) {
+    constexpr std::int64_t kLeast = std::int64_t{4} << 20, kMost = std::int64_t{12} << 20;
+    const auto name = io::parse_nifti_name(job.request.input);
+    // Only a file with the wrong name uses it then.
+    if (name && !name->gz) return kLeast;
+    return std::clamp(window_bytes, kLeast, kMost);
+}
+
+/// With slabs of so many output slices.
+MemoryPlan streamed(const ResampleJob& job, std::int64_t slab) {
     const Plan& plan = job.plan;
     const std::int64_t slices = plan.output.extent[2];
-    window = widest_window(plan, slab);
+    MemoryPlan memory;
+    memory.slab = slab;
+    memory.window = widest_window(plan, slab);
     // The middle slab stands for all.
     const std::int64_t from = std::min(slices / 2 / slab * slab, slices - 1);
     Box3 box{{0, 0, from}, plan.output.extent};
@@ -101,7 +112,10 @@ std::int64_t streamed_bytes(const ResampleJob& job, std::int64_t slab, std::int6
                                 ? slice_bytes(job.input) + job.input.grid.extent[0] * job.input.grid.extent[1]
                                 : slice_bytes(job.input);
     const std::int64_t slabs = writes_behind(job) && slab < slices ? 2 : 1;
-    return overhead_bytes(job) + window * in + slabs * slab * slice_bytes(job.output) + work;
+    memory.ahead = ahead_bytes(job, memory.window * slice_bytes(job.input));
+    memory.bytes =
+        overhead_bytes(job) + memory.ahead + memory.window * in + slabs * slab * slice_bytes(job.output) + work;
+    return memory;
 }
 
 /// An output index along axis `a` with taps. Beyond the input a constant boundary leaves none.
@@ -142,32 +156,24 @@ MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
     }
     // Slabs of this size keep threads and codec busy. Thinner ones where memory is short; thicker ones where too much
     // of the input would be filtered twice.
-    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20, kComfortable = std::int64_t{64} << 20;
+    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20, kComfortable = std::int64_t{68} << 20;
     constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
     constexpr double kMostRepeated = 0.4;
     const std::int64_t slices = std::max<std::int64_t>(1, job.plan.output.extent[2]);
     const std::int64_t limit = job.request.memory > 0 ? job.request.memory : kMostBytes;
-    const auto bytes_of = [&](std::int64_t slab, std::int64_t& window) { return streamed_bytes(job, slab, window); };
-    std::int64_t slab =
-        std::clamp<std::int64_t>(kSlabBytes / std::max<std::int64_t>(1, slice_bytes(job.output)), 1, slices);
-    memory.bytes = bytes_of(slab, memory.window);
-    while (slab > 1 && memory.bytes > std::min(limit, overhead_bytes(job) + kComfortable)) {
-        std::int64_t window = 0;
-        const std::int64_t thinner = (slab + 1) / 2, bytes = bytes_of(thinner, window);
-        if (memory.bytes <= limit && repeated_share(job, thinner, window) > kMostRepeated) break;
-        slab = thinner;
-        memory.window = window;
-        memory.bytes = bytes;
+    memory = streamed(
+        job, std::clamp<std::int64_t>(kSlabBytes / std::max<std::int64_t>(1, slice_bytes(job.output)), 1, slices));
+    const auto repeated = [&](const MemoryPlan& m) { return repeated_share(job, m.slab, m.window) > kMostRepeated; };
+    while (memory.slab > 1 && memory.bytes > std::min(limit, overhead_bytes(job) + kComfortable)) {
+        const MemoryPlan thinner = streamed(job, (memory.slab + 1) / 2);
+        if (memory.bytes <= limit && repeated(thinner)) break;
+        memory = thinner;
     }
-    while (!job.plan.separable && slab < slices && repeated_share(job, slab, memory.window) > kMostRepeated) {
-        std::int64_t window = 0;
-        const std::int64_t thicker = std::min(2 * slab, slices), bytes = bytes_of(thicker, window);
-        if (bytes > limit) break;
-        slab = thicker;
-        memory.window = window;
-        memory.bytes = bytes;
+    while (!job.plan.separable && memory.slab < slices && repeated(memory)) {
+        const MemoryPlan thicker = streamed(job, std::min(2 * memory.slab, slices));
+        if (thicker.bytes > limit) break;
+        memory = thicker;
     }
-    memory.slab = slab;
     return memory;
 }
 

@@ -16,6 +16,7 @@ struct MemoryPlan {
     std::string whole;        ///< why input and output must be in memory as a whole; empty: they need not
     std::int64_t slab = 0;    ///< output slices of a slab; streamed only
     std::int64_t window = 0;  ///< the most input slices that a slab reads, with those that later ones still need
+    std::int64_t ahead = 0;   ///< bytes of a compressed input that wait decompressed
     std::int64_t bytes = 0;   ///< what the run takes, about
 };
 

@@ -153,7 +153,7 @@ public:
           observer_(observer),
           result_(result),
           pool_(job.request.threads),
-          reader_(job.request.input, read_options(job), true),
+          reader_(job.request.input, read_options(job), memory.ahead),
           window_(job, reader_, memory.window, pool_),
           writer_(job.request.output, job.output, write_options(job, pool_.size())) {
         check_unchanged(job, reader_.header());

@@ -345,6 +345,30 @@ TEST(AtomicFile, SeveralGetTheirNamesOrNone) {
     EXPECT_EQ(folder.names(), (Names{"last", "new", "old"}));
 }
 
+TEST(AtomicFile, ReservedSpaceDoesNotMakeAFileLonger) {
+    TempFolder folder;
+    io::AtomicFile file(folder / "a", false);
+    file.reserve(1 << 20);
+    file.write(to_bytes("short"));
+    file.commit();
+    EXPECT_EQ(read_file(folder / "a"), to_bytes("short"));
+}
+
+TEST(AtomicFile, SpaceThatCannotBeHadIsAnErrorBeforeAnythingIsWritten) {
+    TempFolder folder;
+    const int fd = ::open((folder / "probe").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    const bool can_reserve = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
+    ::close(fd);
+    std::filesystem::remove(folder / "probe");
+    if (!can_reserve) GTEST_SKIP() << "the file system of the temporary folder cannot reserve space";
+    {
+        io::AtomicFile file(folder / "a", false);
+        expect_error(ErrorCode::output, {"/a: ", "no room for its 4611686018427387904 bytes"},
+                     [&] { file.reserve(std::int64_t{1} << 62); });
+    }
+    EXPECT_EQ(folder.names(), Names{});
+}
+
 std::vector<std::uint8_t> decode_png(const std::string& path, std::uint32_t format, std::int64_t& width,
                                      std::int64_t& height) {
     png_image image;
