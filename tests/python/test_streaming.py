@@ -77,6 +77,11 @@ def test_more_than_2_to_the_31_voxels(program, tmp_path):
     assert peak < 150 * MIB
 
 
+def hear_interrupts():
+    """What a shell starts in the background ignores SIGINT, and so does what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("name", ["o.nii.gz", "o.nii", "o.hdr.gz"])
 @pytest.mark.parametrize("replaced", [False, True])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -103,7 +108,7 @@ def test_a_stopped_run_leaves_everything_or_nothing(program, tmp_path, name, rep
             path.unlink()
         for path, content in before.items():
             (folder / path).write_bytes(content)
-        process = subprocess.Popen([*words, "--spacing", "0.9"])
+        process = subprocess.Popen([*words, "--spacing", "0.9"], preexec_fn=hear_interrupts)
         time.sleep(moments.uniform(0.0, latest))
         process.send_signal(stop)
         code = process.wait(timeout=60)
