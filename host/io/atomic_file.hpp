@@ -29,8 +29,8 @@ public:
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
 
-    /// Takes the space of a file of so many bytes, where the file system can do that: it cannot run out later, and
-    /// blocks that are there already are written in half the time. The file is not longer for it.
+    /// Takes the space of a file of so many bytes, where the file system can do that: one that is short of it says so
+    /// now, and blocks that are there already are written in half the time. The file is not longer for it.
     void reserve(std::int64_t bytes);
     void write(std::span<const std::byte> bytes);
     /// Brings the bytes to the disk. Nothing may be written afterwards.

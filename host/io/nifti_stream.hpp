@@ -15,8 +15,8 @@ namespace revoxel::io {
 class NiftiReader {
 public:
     /// Opens the file and checks its header as read_nifti does. `ahead_bytes`: compressed files are decompressed by a
-    /// thread of their own while the caller works, so much further than what the caller has read (whole MiB); 0 for a
-    /// caller that does nothing but read. Throws Error(input).
+    /// thread of their own while the caller works, so much further than what the caller has read (whole MiB, 2 at
+    /// least); 0 for a caller that does nothing but read. Throws Error(input).
     NiftiReader(const std::string& path, const NiftiReadOptions& options, std::int64_t ahead_bytes);
     ~NiftiReader();
     NiftiReader(const NiftiReader&) = delete;

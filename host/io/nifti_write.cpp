@@ -122,6 +122,7 @@ void check_space(const std::string& path, std::int64_t bytes) {
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     struct statvfs disk {};
     if (::statvfs(folder.c_str(), &disk) != 0) return;  // opening the file will tell
+    if (disk.f_blocks == 0) return;                     // ramfs and others do not say
     const double have = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
     if (have >= static_cast<double>(bytes)) return;
     fail_output(path,

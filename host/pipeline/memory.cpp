@@ -56,9 +56,12 @@ double available_bytes() {
     return have;
 }
 
-/// Of the program itself, its buffers for files, and the executors' small scratch.
+/// Of a compressed input, decompressed and waiting.
+constexpr std::int64_t kLeastAhead = std::int64_t{4} << 20, kMostAhead = std::int64_t{12} << 20;
+
+/// Of the program itself, its buffers for files (kLeastAhead among them), and the executors' small scratch.
 std::int64_t overhead_bytes(const ResampleJob& job) {
-    constexpr std::int64_t kProgram = std::int64_t{12} << 20;
+    constexpr std::int64_t kProgram = std::int64_t{16} << 20;
     constexpr std::int64_t kThread = std::int64_t{6} << 20;
     const std::int64_t threads = job.request.threads > 0 ? job.request.threads : available_threads();
     return kProgram + threads * kThread;
@@ -82,11 +85,10 @@ std::string reason_for_whole(const ResampleJob& job, bool inspected) {
 
 /// As much as a slab needs waits decompressed, so that it need not wait.
 std::int64_t ahead_bytes(const ResampleJob& job, std::int64_t window_bytes) {
-    constexpr std::int64_t kLeast = std::int64_t{4} << 20, kMost = std::int64_t{12} << 20;
     const auto name = io::parse_nifti_name(job.request.input);
     // Only a file with the wrong name uses it then.
-    if (name && !name->gz) return kLeast;
-    return std::clamp(window_bytes, kLeast, kMost);
+    if (name && !name->gz) return kLeastAhead;
+    return std::clamp(window_bytes, kLeastAhead, kMostAhead);
 }
 
 /// With slabs of so many output slices.
@@ -113,8 +115,8 @@ MemoryPlan streamed(const ResampleJob& job, std::int64_t slab) {
                                 : slice_bytes(job.input);
     const std::int64_t slabs = writes_behind(job) && slab < slices ? 2 : 1;
     memory.ahead = ahead_bytes(job, memory.window * slice_bytes(job.input));
-    memory.bytes =
-        overhead_bytes(job) + memory.ahead + memory.window * in + slabs * slab * slice_bytes(job.output) + work;
+    memory.bytes = overhead_bytes(job) + (memory.ahead - kLeastAhead) + memory.window * in +
+                   slabs * slab * slice_bytes(job.output) + work;
     return memory;
 }
 
@@ -156,7 +158,7 @@ MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
     }
     // Slabs of this size keep threads and codec busy. Thinner ones where memory is short; thicker ones where too much
     // of the input would be filtered twice.
-    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20, kComfortable = std::int64_t{68} << 20;
+    constexpr std::int64_t kSlabBytes = std::int64_t{16} << 20, kComfortable = std::int64_t{64} << 20;
     constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
     constexpr double kMostRepeated = 0.4;
     const std::int64_t slices = std::max<std::int64_t>(1, job.plan.output.extent[2]);
@@ -168,6 +170,10 @@ MemoryPlan plan_memory(const ResampleJob& job, bool inspected) {
         const MemoryPlan thinner = streamed(job, (memory.slab + 1) / 2);
         if (memory.bytes <= limit && repeated(thinner)) break;
         memory = thinner;
+    }
+    if (memory.bytes > limit) {
+        memory.bytes -= memory.ahead - kLeastAhead;
+        memory.ahead = kLeastAhead;
     }
     while (!job.plan.separable && memory.slab < slices && repeated(memory)) {
         const MemoryPlan thicker = streamed(job, std::min(2 * memory.slab, slices));
