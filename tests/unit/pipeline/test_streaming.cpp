@@ -232,6 +232,26 @@ TEST_F(Streaming, LessMemoryMakesThinnerSlabs) {
     EXPECT_GE(tight, 1);
 }
 
+// A compressed input is read ahead as far as a slab needs, where there is the memory; a limit that is kept with less of
+// it is no reason to refuse.
+TEST_F(Streaming, LessMemoryReadsLessAhead) {
+    ResampleRequest r = request(save<float>("wide.nii.gz", grid_of({512, 512, 16}, {1, 1, 1}), DType::float32,
+                                            [](auto, auto, auto) { return 0; }));
+    r.grid.spacing_mm = Vec3{8, 8, 4};
+    r.kernel = Kernel::lanczos3;
+    const auto plan_with = [&](std::int64_t bytes) {
+        r.memory = bytes;
+        return pipeline::plan_memory(plan_resample(r), false);
+    };
+    const pipeline::MemoryPlan least = plan_with(1);
+    EXPECT_EQ(least.slab, 1);
+    EXPECT_EQ(least.ahead, 4 << 20);
+    const pipeline::MemoryPlan kept = plan_with(least.bytes);
+    EXPECT_EQ(kept.bytes, least.bytes);
+    EXPECT_EQ(pipeline::memory_shortage(plan_resample(r), kept), "");
+    EXPECT_EQ(plan_with(0).ahead, 12 << 20);
+}
+
 TEST_F(Streaming, AFileThatEndsEarlyLeavesNoOutput) {
     const std::string input = scan();
     const ResampleJob job = plan_resample(request(input));
