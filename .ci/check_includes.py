@@ -45,6 +45,7 @@ HOMES.update(cuda=ROOT / "cuda", python=ROOT / "python", bench=ROOT / "bench", o
 EXCEPTIONS = {
     ("cuda", "engine/cuda_backend.hpp"),     # what the engine asks of CUDA: cuda/ implements it
     ("cuda", "revoxel/executor.hpp"),        # the one virtual interface: cuda/ implements it
+    ("cuda", "executors/views.hpp"),         # what every executor does with views
     ("oracle", "revoxel/plan.hpp"),          # the names of kernels and options; no function (see ORACLE_CALLS)
 }
 

@@ -43,7 +43,7 @@ set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 
 # The flags of revoxel_options, for nvcc and for the host compiler behind it.
 target_compile_options(revoxel_options INTERFACE
-    $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-ffp-contract=off,-fno-fast-math,-Wall,-Wextra,-Wshadow>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;--expt-relaxed-constexpr;-Xcompiler=-ffp-contract=off,-fno-fast-math,-Wall,-Wextra,-Wshadow>)
 if(REVOXEL_WERROR)
     target_compile_options(revoxel_options INTERFACE
         $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Werror>)

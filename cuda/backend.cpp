@@ -18,4 +18,12 @@ std::string description() {
     return driver.empty() ? text : text + " (driver " + driver + ")";
 }
 
+bool available() noexcept {
+    try {
+        return !devices().empty();
+    } catch (...) {
+        return false;
+    }
+}
+
 }  // namespace revoxel::cuda

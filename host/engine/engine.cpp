@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "engine/cuda_backend.hpp"
 #include "executors/cpu.hpp"
 #include "executors/reference.hpp"
 #include "executors/two_step.hpp"
@@ -38,9 +39,7 @@ std::unique_ptr<Executor> make_executor(const Plan& plan, Backend backend, const
         }
         switch (backend) {
             case Backend::reference: return make_reference_executor(plan, options);
-            case Backend::cuda:
-                throw Error(ErrorCode::unavailable,
-                            "backend cuda: this version has no CUDA executor yet; choose auto, cpu or reference");
+            case Backend::cuda: return cuda::make_executor(plan, options);
             default: return make_cpu_executor(plan, options);
         }
     } catch (const std::bad_alloc&) {

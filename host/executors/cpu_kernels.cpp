@@ -33,7 +33,9 @@ inline std::int64_t convert_some(float* out, const Float16* in, std::int64_t n) 
 inline std::int64_t convert_some(Float16* out, const float* in, std::int64_t n) {
     std::int64_t i = 0;
     for (; i + 8 <= n; i += 8) {
-        const __m128i halves = _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        const __m256 v = _mm256_loadu_ps(in + i), nan = _mm256_set1_ps(std::numeric_limits<float>::quiet_NaN());
+        const __m256 one = _mm256_blendv_ps(v, nan, _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+        const __m128i halves = _mm256_cvtps_ph(one, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), halves);
     }
     return i;
@@ -164,7 +166,7 @@ constexpr bool kRoundsVectors = false;
 #endif
 template <typename C>
 REVOXEL_INLINE void store_vector(C* out, Vector<C> value, math::RoundTo) {
-    value.store_any(out);
+    with_one_nan(value).store_any(out);
 }
 template <typename C, typename T>
 constexpr bool kStoresVectors = std::is_same_v<C, T> || kRoundsVectors<C, T>;

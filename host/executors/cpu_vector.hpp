@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #if defined(__AVX2__)
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
@@ -539,6 +540,18 @@ REVOXEL_INLINE Vector<float> narrowed(Vector<double> low, Vector<double> high) {
 }
 
 #endif
+
+/// All NaN are one, as math::saturate_round says.
+template <typename C>
+REVOXEL_INLINE Vector<C> with_one_nan(Vector<C> x) {
+    constexpr C kNan = std::numeric_limits<C>::quiet_NaN();
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__aarch64__)
+    x.v = x.v == x.v ? x.v : Vector<C>::all(kNan).v;
+#else
+    for (C& v : x.v) v = v == v ? v : kNan;
+#endif
+    return x;
+}
 
 }  // namespace
 }  // namespace revoxel::REVOXEL_ISA

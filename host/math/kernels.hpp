@@ -239,8 +239,14 @@ REVOXEL_HD inline void gather_taps(const PointKernel& kernel, double c, GatherTa
     } else {
         general_taps(kernel, base, fraction, taps);
     }
-    while (taps.begin < taps.end - 1 && taps.weight[taps.begin] == T(0)) ++taps.begin;
-    while (taps.end > taps.begin + 1 && taps.weight[taps.end - 1] == T(0)) --taps.end;
+    // Loops of known length, which a GPU's compiler can take apart.
+    const int count = taps.end;
+    for (int t = 0; t < count - 1; ++t) {
+        if (taps.begin == t && taps.weight[t] == T(0)) taps.begin = t + 1;
+    }
+    for (int t = count - 1; t > 0; --t) {
+        if (taps.end == t + 1 && t > taps.begin && taps.weight[t] == T(0)) taps.end = t;
+    }
 }
 
 /// Positions beyond the faces of an axis of n voxels, brought to where the extended signal is the same.

@@ -21,12 +21,13 @@ REVOXEL_HD inline From rounded(From v) {
 }
 
 /// A computed value as a stored one: rounded to an integer, clamped to the type's range; NaN becomes 0.
-/// Into a floating type (Float16 is one): rounded to it (float and Float16 overflow to infinity).
+/// Into a floating type (Float16 is one): rounded to it (float and Float16 overflow to infinity); of all NaN one,
+/// because sign and payload of those that a sum makes differ from one processor to the next.
 template <typename To, RoundTo rule = RoundTo::even, typename From>
 REVOXEL_HD inline To saturate_round(From v) {
     static_assert(std::is_floating_point_v<From>);
     if constexpr (!std::numeric_limits<To>::is_integer) {
-        return static_cast<To>(v);
+        return v == v ? static_cast<To>(v) : std::numeric_limits<To>::quiet_NaN();
     } else {
         // Where From cannot hold the limit it rounds up to the next power of two, so that r below it always fits To.
         constexpr From kHigh = static_cast<From>(std::numeric_limits<To>::max());

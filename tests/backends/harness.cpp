@@ -73,20 +73,20 @@ public:
         }
     }
 };
-// Limits the instruction set while it lives. The variable is read when an executor is made.
-class ScopedIsa {
+// Sets an environment variable while it lives; a null value leaves it alone.
+class ScopedVariable {
 public:
-    explicit ScopedIsa(const char* isa) : set_(isa != nullptr) {
-        if (set_) setenv("REVOXEL_ISA", isa, 1);
+    ScopedVariable(const char* name, const char* value) : name_(value ? name : nullptr) {
+        if (name_) setenv(name_, value, 1);
     }
-    ~ScopedIsa() {
-        if (set_) unsetenv("REVOXEL_ISA");
+    ~ScopedVariable() {
+        if (name_) unsetenv(name_);
     }
-    ScopedIsa(const ScopedIsa&) = delete;
-    ScopedIsa& operator=(const ScopedIsa&) = delete;
+    ScopedVariable(const ScopedVariable&) = delete;
+    ScopedVariable& operator=(const ScopedVariable&) = delete;
 
 private:
-    bool set_;
+    const char* name_;
 };
 
 // Whether stored voxels are what the oracle says, within rounding.
@@ -332,6 +332,11 @@ std::string describe(const Case& c) {
 }
 
 std::vector<Subject> subjects() {
+#if defined(REVOXEL_TEST_SIMT)
+    return {{Backend::cuda, 1, nullptr, "forward"},
+            {Backend::cuda, 1, nullptr, "reverse"},
+            {Backend::cuda, 1, nullptr, "shuffled"}};
+#endif
     return {{Backend::cpu, 1}, {Backend::cpu, 2},       {Backend::cpu, 3},
             {Backend::cpu, 5}, {Backend::cpu, 2, "v3"}, {Backend::cpu, 2, "portable"}};
 }
@@ -346,7 +351,7 @@ double value_at(const std::vector<std::byte>& bytes, DType dtype, std::size_t in
 std::vector<std::byte> run_checked(const Plan& plan, const Subject& subject, const Field& input, Layout output_layout) {
     ExecutorOptions options;
     options.threads = subject.threads;
-    const ScopedIsa isa(subject.isa);
+    const ScopedVariable isa("REVOXEL_ISA", subject.isa), order("REVOXEL_SIMT_ORDER", subject.simt_order);
     const auto executor = make_executor(plan, subject.backend, options);
     EXPECT_FALSE(executor->name().empty());
     const std::vector<std::byte> before = input.packed();
@@ -382,7 +387,8 @@ std::vector<std::byte> check_backends(const Plan& plan, const Field& input, Layo
         const auto n0 = static_cast<std::size_t>(plan.output.extent[0]),
                    n1 = static_cast<std::size_t>(plan.output.extent[1]);
         ADD_FAILURE() << name << " with " << subject.threads << " threads, instruction set "
-                      << (subject.isa ? subject.isa : "best") << ", differs from " << reference_name
+                      << (subject.isa ? subject.isa : "best") << ", order of threads "
+                      << (subject.simt_order ? subject.simt_order : "any") << ", differs from " << reference_name
                       << ", first at voxel " << differs % n0 << " " << differs / n0 % n1 << " " << differs / n0 / n1
                       << ": " << value_at(bytes, plan.options.output_dtype, differs) << " instead of "
                       << value_at(expected, plan.options.output_dtype, differs);

@@ -82,7 +82,8 @@ std::string describe(const Case& c);
 struct Subject {
     Backend backend;
     int threads;
-    const char* isa = nullptr;  ///< instruction set to stay within; null: the best of this machine
+    const char* isa = nullptr;         ///< instruction set to stay within; null: the best of this machine
+    const char* simt_order = nullptr;  ///< of the SIMT layer's threads (tests/simt/simt.hpp)
 };
 
 /// The executors that must agree with the reference executor bit for bit.

@@ -1,0 +1,64 @@
+#include "axis_pass.hpp"
+
+#include <algorithm>
+
+#include "runtime/device.hpp"
+#include "voxel_types.hpp"
+
+namespace revoxel::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+template <typename C, typename T>
+__device__ C sum_along(const AxisPassJob<C>& job, const std::int64_t (&at)[3]) {
+    const auto o = static_cast<std::int64_t>(at[job.axis]);
+    const std::int32_t first = job.taps.first[o], count = job.taps.count[o];
+    const C* weight = job.taps.weight + o * job.taps.stride;
+    std::int64_t base = 0;
+    for (int a = 0; a < 3; ++a) base += (a == job.axis ? job.shift[a] : at[a] + job.shift[a]) * job.input.stride[a];
+    const T* line = reinterpret_cast<const T*>(job.input.data) + base;
+    const std::int64_t stride = job.input.stride[job.axis];
+    C sum = count > 0 ? weight[0] * static_cast<C>(line[job.taps.index(first) * stride]) : C(0);
+    for (std::int32_t t = 1; t < count; ++t) {
+        sum = std::fma(weight[t], static_cast<C>(line[job.taps.index(first + t) * stride]), sum);
+    }
+    if (job.taps.bias) sum += job.taps.bias[o];
+    return sum;
+}
+
+template <typename C>
+__global__ void __launch_bounds__(kThreads) axis_pass_kernel(AxisPassJob<C> job) {
+    const std::int64_t width = job.box.hi[0] - job.box.lo[0], height = job.box.hi[1] - job.box.lo[1],
+                       count = width * height * (job.box.hi[2] - job.box.lo[2]);
+    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
+    for (std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; n < count; n += step) {
+        const std::int64_t row = n / width;
+        const std::int64_t at[3] = {job.box.lo[0] + n % width, job.box.lo[1] + row % height,
+                                    job.box.lo[2] + row / height};
+        C sum = C(0);
+        with_type_of<C>(job.input.dtype,
+                        [&](auto typed) { sum = sum_along<C, typename decltype(typed)::type>(job, at); });
+        with_type_of<C>(job.output.dtype, [&](auto typed) {
+            using T = typename decltype(typed)::type;
+            reinterpret_cast<T*>(job.output.data)[job.output.offset(at[0], at[1], at[2])] =
+                math::store_value<T>(sum, job.storing);
+        });
+    }
+}
+
+}  // namespace
+
+template <typename C>
+void axis_pass(const AxisPassJob<C>& job, const Stream& stream) {
+    std::int64_t count = 1;
+    for (int a = 0; a < 3; ++a) count *= std::max<std::int64_t>(0, job.box.hi[a] - job.box.lo[a]);
+    if (count == 0) return;
+    const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((count + kThreads - 1) / kThreads, 65535));
+    launch(axis_pass_kernel<C>, {blocks, 1, 1}, {kThreads, 1, 1}, 0, stream, job);
+}
+
+template void axis_pass(const AxisPassJob<float>&, const Stream&);
+template void axis_pass(const AxisPassJob<double>&, const Stream&);
+
+}  // namespace revoxel::cuda

@@ -1,0 +1,27 @@
+// Oblique grids: each output voxel reads the input around its own position.
+#pragma once
+
+#include "device_view.hpp"
+#include "math/kernels.hpp"
+#include "math/values.hpp"
+#include "runtime/memory.hpp"
+
+namespace revoxel::cuda {
+
+template <typename C>
+struct GatherJob {
+    Field input, output;  ///< input: the array that begins at `origin`
+    Box covered;          ///< holds all voxels that are computed; those in it that are not become fill
+    math::GatherFrame frame;
+    math::PointKernel kernel[3];
+    std::int64_t origin[3];
+    const C* norm[3];  ///< AffineGather::norm; null where there is none
+    math::Storing storing;
+    double fill;
+};
+
+/// Queues it.
+template <typename C>
+void gather(const GatherJob<C>& job, const Stream& stream);
+
+}  // namespace revoxel::cuda

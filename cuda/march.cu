@@ -1,0 +1,224 @@
+// The fused march. A block of 64 x 4 threads owns a tile of up to 64 columns and 4 x kRows rows of the output and walks
+// through the input slices of a chunk of output slices. Of each input slice it
+//
+//   1. makes the y sums of its rows, for the input columns that the tile reads, into shared memory: a warp takes a row,
+//      its lanes stand beside each other in memory;
+//   2. meets at the one barrier of the slice: the rows are double-buffered, so that the next slice may be written while
+//      the last is still being read;
+//   3. makes the x sums, each thread those of one column and kRows rows, and keeps them in a ring of registers;
+//   4. makes the z sums of the output slices whose last tap this slice is, rounds and stores them.
+//
+// The order of every sum is the plan's: y, x, z, each by ascending index, one fused multiply-add a tap.
+#include "march.hpp"
+
+#include <algorithm>
+
+#include "runtime/device.hpp"
+#include "voxel_types.hpp"
+
+namespace revoxel::cuda {
+namespace {
+
+constexpr int kThreads = 256, kWarp = 32, kGroups = kThreads / kMarchWidth;
+
+/// The ring takes at most 32 registers of 32 bits, or one row where a row takes more.
+template <typename C>
+constexpr int rows_of(int taps) {
+    constexpr int kRing = 32;
+    const int row = taps * static_cast<int>(sizeof(C) / 4);
+    return row * 4 <= kRing ? 4 : row * 2 <= kRing ? 2 : 1;
+}
+
+struct Tile {
+    std::int32_t x0, y0;       ///< its first output column and row
+    std::int32_t width, rows;  ///< output voxels that are there to be made
+    MarchTile reads;
+};
+
+/// One row of y sums, all columns of the tile. `slice` points at input column 0, row 0.
+template <typename C, typename T>
+__device__ void sum_y(const MarchJob<C>& job, const Tile& tile, const T* slice, std::int32_t row, int lane, C* sums) {
+    const AxisTaps<C>& y = job.taps[1];
+    const std::int32_t o = tile.y0 + row, first = y.first[o], count = y.count[o];
+    const C* weight = y.weight + static_cast<std::int64_t>(o) * y.stride;
+    const C bias = y.bias ? y.bias[o] : C(0);
+    for (std::int32_t x = lane; x < tile.reads.columns; x += kWarp) {
+        const T* column = slice + job.taps[0].index(tile.reads.first_column + x) * job.input.stride[0];
+        C sum = count > 0 ? weight[0] * static_cast<C>(column[y.index(first) * job.input.stride[1]]) : C(0);
+#pragma unroll 4
+        for (std::int32_t t = 1; t < count; ++t) {
+            sum = std::fma(weight[t], static_cast<C>(column[y.index(first + t) * job.input.stride[1]]), sum);
+        }
+        if (y.bias) sum += bias;
+        sums[x] = sum;
+    }
+}
+
+/// The y sums of a slice of the input.
+template <typename C>
+__device__ void fill_rows(const MarchJob<C>& job, const Tile& tile, std::int32_t slice, int thread, C* rows) {
+    with_type_of<C>(job.input.dtype, [&](auto typed) {
+        using T = typename decltype(typed)::type;
+        const T* first = reinterpret_cast<const T*>(job.input.data) + slice * job.input.stride[2];
+        for (std::int32_t row = thread / kWarp; row < tile.rows; row += kThreads / kWarp) {
+            sum_y<C, T>(job, tile, first, row, thread % kWarp, rows + row * job.columns);
+        }
+    });
+}
+
+template <typename C, int kRows>
+__device__ void store(const MarchJob<C>& job, const C (&sums)[kRows], std::int32_t ox, std::int32_t oy, std::int32_t oz,
+                      std::int32_t rows) {
+    with_type_of<C>(job.output.dtype, [&](auto typed) {
+        using T = typename decltype(typed)::type;
+        T* at = reinterpret_cast<T*>(job.output.data) + job.output.offset(ox, oy, oz);
+#pragma unroll
+        for (int r = 0; r < kRows; ++r) {
+            if (r < rows) at[r * kGroups * job.output.stride[1]] = math::store_value<T>(sums[r], job.storing);
+        }
+    });
+}
+
+template <typename C, int kTaps>
+__global__ void __launch_bounds__(kThreads) march_kernel(MarchJob<C> job) {
+    constexpr int kRows = rows_of<C>(kTaps);
+    const int thread = static_cast<int>(threadIdx.x);
+    const int column = thread % kMarchWidth, group = thread / kMarchWidth;
+    const AxisTaps<C>&x = job.taps[0], &z = job.taps[2];
+
+    Tile tile;
+    tile.x0 = static_cast<std::int32_t>(job.covered.lo[0]) + static_cast<std::int32_t>(blockIdx.x) * job.tile_width;
+    tile.y0 = static_cast<std::int32_t>(job.covered.lo[1]) + static_cast<std::int32_t>(blockIdx.y) * kGroups * kRows;
+    tile.width = min(job.tile_width, static_cast<std::int32_t>(job.covered.hi[0]) - tile.x0);
+    tile.rows = min(kGroups * kRows, static_cast<std::int32_t>(job.covered.hi[1]) - tile.y0);
+    tile.reads = job.tiles[blockIdx.x];
+
+    // Shared: x weights of the tile, a row for each tap; then the rows of y sums, twice.
+    C* const x_weight = reinterpret_cast<C*>(shared_memory());
+    C* const rows = x_weight + job.most_x_taps * kMarchWidth;
+    const std::int32_t buffer = kGroups * kRows * job.columns;
+    const bool works = column < tile.width;
+    const std::int32_t ox = tile.x0 + column;
+    const std::int32_t x_first = works ? x.first[ox] - tile.reads.first_column : 0, x_count = works ? x.count[ox] : 0;
+    const C x_bias = works && x.bias ? x.bias[ox] : C(0);
+    for (std::int32_t t = group; t < x_count; t += kGroups) {
+        x_weight[t * kMarchWidth + column] = x.weight[static_cast<std::int64_t>(ox) * x.stride + t];
+    }
+    const std::int32_t my_rows = (tile.rows - group + kGroups - 1) / kGroups;  // rows group, group + kGroups, ...
+
+    C ring[kTaps][kRows];
+#pragma unroll
+    for (int t = 0; t < kTaps; ++t) {
+#pragma unroll
+        for (int r = 0; r < kRows; ++r) ring[t][r] = C(0);
+    }
+    const MarchChunk chunk = job.chunks[blockIdx.z];
+    std::int32_t oz = chunk.from, left = chunk.count, slice = z.first[oz];
+    // Shared rows alternate with the slices that are visited, not with their numbers.
+    for (int visit = 0; left > 0; ++visit) {
+        C* const sums = rows + (visit & 1) * buffer;
+        fill_rows(job, tile, z.index(slice), thread, sums);
+        __syncthreads();
+#pragma unroll
+        for (int t = 0; t + 1 < kTaps; ++t) {
+#pragma unroll
+            for (int r = 0; r < kRows; ++r) ring[t][r] = ring[t + 1][r];
+        }
+        const C* from = sums + group * job.columns + x_first;
+        const C first_weight = x_count > 0 ? x_weight[column] : C(0);
+#pragma unroll
+        for (int r = 0; r < kRows; ++r) {
+            const bool reads = x_count > 0 && r < my_rows;
+            ring[kTaps - 1][r] = reads ? first_weight * from[r * kGroups * job.columns] : C(0);
+        }
+        for (std::int32_t t = 1; t < x_count; ++t) {
+            const C weight = x_weight[t * kMarchWidth + column];
+#pragma unroll
+            for (int r = 0; r < kRows; ++r) {
+                if (r >= my_rows) continue;
+                ring[kTaps - 1][r] = std::fma(weight, from[r * kGroups * job.columns + t], ring[kTaps - 1][r]);
+            }
+        }
+        if (x.bias) {
+#pragma unroll
+            for (int r = 0; r < kRows; ++r) ring[kTaps - 1][r] += x_bias;
+        }
+        while (left > 0 && z.first[oz] + z.count[oz] - 1 == slice) {
+            const std::int32_t begin = kTaps - z.count[oz];
+            const C* weight = z.weight + static_cast<std::int64_t>(oz) * z.stride;
+            C result[kRows];
+#pragma unroll
+            for (int t = 0; t < kTaps; ++t) {
+                if (t < begin) continue;
+                const C w = weight[t - begin];
+#pragma unroll
+                for (int r = 0; r < kRows; ++r) {
+                    result[r] = t == begin ? w * ring[t][r] : std::fma(w, ring[t][r], result[r]);
+                }
+            }
+            if (z.bias) {
+                const C bias = z.bias[oz];
+#pragma unroll
+                for (int r = 0; r < kRows; ++r) result[r] += bias;
+            }
+            if (works) store(job, result, ox, tile.y0 + group, oz, my_rows);
+            oz += job.direction;
+            --left;
+        }
+        if (left > 0) slice = max(slice + 1, z.first[oz]);
+    }
+}
+
+template <typename C, int kTaps>
+void launch_march(const MarchJob<C>& job, const Stream& stream) {
+    const Size3 grid{blocks_of(job.covered.hi[0] - job.covered.lo[0], job.tile_width),
+                     blocks_of(job.covered.hi[1] - job.covered.lo[1], kGroups * rows_of<C>(kTaps)),
+                     static_cast<unsigned>(job.chunk_count)};
+    launch(march_kernel<C, kTaps>, grid, {kThreads, 1, 1}, march_shared_bytes<C>(kTaps, job.columns, job.most_x_taps),
+           stream, job);
+}
+
+/// The number of taps that there is a kernel for.
+int rounded_taps(int taps) {
+    for (const int there : {1, 2, 4, 6, 8, 12, 16, 24}) {
+        if (taps <= there) return there;
+    }
+    return kMostMarchTaps;
+}
+
+}  // namespace
+
+template <typename C>
+int march_rows(int z_taps) {
+    return kGroups * rows_of<C>(rounded_taps(z_taps));
+}
+
+template <typename C>
+std::size_t march_shared_bytes(int z_taps, int columns, int most_x_taps) {
+    return sizeof(C) * (static_cast<std::size_t>(most_x_taps) * kMarchWidth +
+                        2 * static_cast<std::size_t>(march_rows<C>(z_taps)) * static_cast<std::size_t>(columns));
+}
+
+template <typename C>
+void march(const MarchJob<C>& job, int z_taps, const Stream& stream) {
+    switch (rounded_taps(z_taps)) {
+        case 1: return launch_march<C, 1>(job, stream);
+        case 2: return launch_march<C, 2>(job, stream);
+        case 4: return launch_march<C, 4>(job, stream);
+        case 6: return launch_march<C, 6>(job, stream);
+        case 8: return launch_march<C, 8>(job, stream);
+        case 12: return launch_march<C, 12>(job, stream);
+        case 16: return launch_march<C, 16>(job, stream);
+        case 24: return launch_march<C, 24>(job, stream);
+        default: return launch_march<C, kMostMarchTaps>(job, stream);
+    }
+}
+
+template int march_rows<float>(int);
+template int march_rows<double>(int);
+template std::size_t march_shared_bytes<float>(int, int, int);
+template std::size_t march_shared_bytes<double>(int, int, int);
+template void march(const MarchJob<float>&, int, const Stream&);
+template void march(const MarchJob<double>&, int, const Stream&);
+
+}  // namespace revoxel::cuda
