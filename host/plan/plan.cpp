@@ -223,9 +223,8 @@ void plan_gather(Plan& plan, const Affine& m) {
     plan.covered = options.outside == Outside::extend ? Box3{{0, 0, 0}, plan.output.extent} : gather_cover(plan, m);
 }
 
-}  // namespace
-
-Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options) {
+/// A plan with all but its stages.
+Plan begin_plan(const Grid& input, const Grid& output, const PlanOptions& options) {
     voxel_count(input);
     voxel_count(output);
     for (const Grid* grid : {&input, &output}) {
@@ -241,6 +240,13 @@ Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options
     plan.output = output;
     plan.options = options;
     plan.compute = is_wide(options.input_dtype) || is_wide(options.output_dtype) ? ComputeType::f64 : ComputeType::f32;
+    return plan;
+}
+
+}  // namespace
+
+Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options) {
+    Plan plan = begin_plan(input, output, options);
     const Affine m = out_to_in(input, output);
     inverse(output.affine);  // an output grid must be as usable as an input grid
     const std::optional<std::array<int, 3>> axes = separable_axes(m, output);
@@ -252,6 +258,27 @@ Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options
     } else {
         plan_gather(plan, m);
     }
+    return plan;
+}
+
+Plan make_patch_plan(const Extent& input, const Extent& patch, const PlanOptions& options) {
+    const PlanOptions none;
+    for (int a = 0; a < 3; ++a) {
+        const Antialias mode = options.antialias[a];
+        if (mode == Antialias::automatic || mode == Antialias::none) continue;
+        throw Error(ErrorCode::usage, fmt::format("patches take no low-pass, and antialias is {}; expected none",
+                                                  name_of(mode)));
+    }
+    if (options.blur != none.blur || options.aperture != none.aperture) {
+        throw Error(ErrorCode::usage, "patches take no low-pass, and there is a blur or an aperture; expected none");
+    }
+    Grid from, to;
+    from.extent = input;
+    to.extent = patch;
+    Plan plan = begin_plan(from, to, options);
+    plan.separable = false;
+    plan_gather(plan, Affine{});
+    plan.covered = {{0, 0, 0}, patch};
     return plan;
 }
 

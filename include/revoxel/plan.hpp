@@ -259,4 +259,11 @@ struct Plan {
 /// non-finite affine.
 Plan make_plan(const Grid& input, const Grid& output, const PlanOptions& options);
 
+/// Plans patches that are cut from a volume by any affine, one for each patch: random rotations, zooms and shears. The
+/// plan is a gather whose AffineGather::out_to_in is the identity; whoever runs it puts another in its place
+/// (cuda::DeviceJob::affines). Kernels as on oblique grids. No low-pass: an affine that steps by more than a voxel
+/// aliases. Input and patch have unit affines: voxel indices are what is spoken of.
+/// Throws as make_plan, and Error(usage) for options that ask for a low-pass.
+Plan make_patch_plan(const Extent& input, const Extent& patch, const PlanOptions& options);
+
 }  // namespace revoxel

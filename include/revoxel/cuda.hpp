@@ -1,0 +1,92 @@
+// Resampling volumes that are on an NVIDIA GPU already, on a stream of the caller's. Needs no CUDA header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "revoxel/plan.hpp"
+#include "revoxel/volume.hpp"
+
+struct CUstream_st;
+
+namespace revoxel::cuda {
+
+/// A cudaStream_t. Null: the default stream of the plan's device.
+using StreamHandle = CUstream_st*;
+
+/// A GPU that the driver offers.
+struct Device {
+    int index = 0;     ///< as for cudaSetDevice
+    std::string name;  ///< "NVIDIA H200"
+    int compute_major = 0, compute_minor = 0;
+    int multiprocessors = 0;
+    std::int64_t memory_bytes = 0;
+};
+
+/// In the driver's order. Empty without CUDA in this build, a driver or a device, or with a driver older than the build.
+std::vector<Device> devices();
+
+/// How oblique grids are interpolated. Nothing else changes.
+enum class Precision {
+    exact,  ///< the bits of the reference executor
+    /// Linear interpolation by the texture hardware, whose weights have 8 bits: off by up to 0.24 % of the range of the
+    /// voxels around (9.8 HU on 4096). Other kernels, and types that textures do not filter, stay exact.
+    fast,
+};
+
+struct DeviceOptions {
+    int device = -1;  ///< its index; -1: the calling thread's current device
+    Precision precision = Precision::exact;
+};
+
+/// A plan with its tables on a device. All memory is taken when it is made. Not for plans that clip locally or leave
+/// out NaN.
+class DevicePlan {
+public:
+    virtual ~DevicePlan() = default;
+    DevicePlan(const DevicePlan&) = delete;
+    DevicePlan& operator=(const DevicePlan&) = delete;
+
+    /// Queues the resampling of one scalar field and returns; does not wait for the stream, takes no memory, and can be
+    /// captured into a CUDA graph. The views have the plan's extents and dtypes (else Error(usage)), any strides, and
+    /// data on the plan's device; they do not overlap. The result is the reference executor's, bit for bit (but see
+    /// Precision::fast). Throws Error(unavailable) when a kernel cannot be launched; what goes wrong in it is
+    /// told by whoever waits for the stream.
+    /// Several runs of one plan may be queued, but on one stream at a time where scratch_bytes() is not 0. One call at a
+    /// time per plan.
+    virtual void run(const ConstVolumeView& input, const VolumeView& output, StreamHandle stream) = 0;
+
+    /// Bytes on the device: tables, and what is between the steps of the plan.
+    virtual std::int64_t bytes() const noexcept = 0;
+    /// Of them, what a run writes.
+    virtual std::int64_t scratch_bytes() const noexcept = 0;
+    virtual const Plan& plan() const noexcept = 0;
+    virtual int device() const noexcept = 0;
+
+protected:
+    DevicePlan() = default;
+};
+
+/// Throws Error(unavailable) where this build or this machine cannot run it, or the device has too little memory.
+std::unique_ptr<DevicePlan> make_device_plan(const Plan& plan, const DeviceOptions& options = {});
+
+/// Volumes for one plan.
+struct DeviceJob {
+    DevicePlan* plan = nullptr;
+    ConstVolumeView input;  ///< the first; data on the device
+    VolumeView output;      ///< the first
+    std::int64_t count = 1;
+    std::int64_t input_step = 0;   ///< scalars from a volume's first voxel to the next one's; 0: all read the same
+    std::int64_t output_step = 0;  ///< the same of the outputs
+    /// Of plans by make_patch_plan (plan.hpp): on the device, count x 3 x 4 doubles, row after row: output index (i, j, k, 1) to
+    /// continuous input index. Null: that of the plan.
+    const double* affines = nullptr;
+};
+
+/// Queues many volumes at once, with few launches: as DevicePlan::run for each of them, in any order. Plans may differ;
+/// all are on one device. Volumes of plans with scratch_bytes() run one after the other.
+void run(const std::vector<DeviceJob>& jobs, StreamHandle stream);
+
+}  // namespace revoxel::cuda
