@@ -1,7 +1,5 @@
 #include "axis_pass.hpp"
 
-#include <algorithm>
-
 #include "runtime/device.hpp"
 #include "voxel_types.hpp"
 
@@ -27,12 +25,28 @@ __device__ C sum_along(const AxisPassJob<C>& job, const std::int64_t (&at)[3]) {
     return sum;
 }
 
+/// A block makes kThreads voxels, and the same number again kRuns times.
+constexpr int kRuns = 8;
+
 template <typename C>
-__global__ void __launch_bounds__(kThreads) axis_pass_kernel(AxisPassJob<C> job) {
+__host__ __device__ std::int64_t voxels_in(const AxisPassJob<C>& job) {
+    std::int64_t count = 1;
+    for (int a = 0; a < 3; ++a) {
+        const std::int64_t n = job.box.hi[a] - job.box.lo[a];
+        count *= n < 0 ? 0 : n;
+    }
+    return count;
+}
+
+template <typename C>
+__global__ void __launch_bounds__(kThreads) axis_pass_kernel(const __grid_constant__ JobList<AxisPassJob<C>> list) {
+    unsigned block = 0;
+    const AxisPassJob<C>& job = job_of_block(list, block);
     const std::int64_t width = job.box.hi[0] - job.box.lo[0], height = job.box.hi[1] - job.box.lo[1],
-                       count = width * height * (job.box.hi[2] - job.box.lo[2]);
-    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
-    for (std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; n < count; n += step) {
+                       count = voxels_in(job), first = std::int64_t{block} * kRuns * kThreads;
+    for (int run = 0; run < kRuns; ++run) {
+        const std::int64_t n = first + run * kThreads + threadIdx.x;
+        if (n >= count) return;
         const std::int64_t row = n / width;
         const std::int64_t at[3] = {job.box.lo[0] + n % width, job.box.lo[1] + row % height,
                                     job.box.lo[2] + row / height};
@@ -50,15 +64,12 @@ __global__ void __launch_bounds__(kThreads) axis_pass_kernel(AxisPassJob<C> job)
 }  // namespace
 
 template <typename C>
-void axis_pass(const AxisPassJob<C>& job, const Stream& stream) {
-    std::int64_t count = 1;
-    for (int a = 0; a < 3; ++a) count *= std::max<std::int64_t>(0, job.box.hi[a] - job.box.lo[a]);
-    if (count == 0) return;
-    const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((count + kThreads - 1) / kThreads, 65535));
-    launch(axis_pass_kernel<C>, {blocks, 1, 1}, {kThreads, 1, 1}, 0, stream, job);
+void axis_pass(const AxisPassJob<C>& job, StreamHandle stream) {
+    const auto blocks = [](const AxisPassJob<C>& j) { return blocks_of(voxels_in(j), kRuns * kThreads); };
+    launch_jobs(axis_pass_kernel<C>, &job, 1, blocks, kThreads, 0, stream);
 }
 
-template void axis_pass(const AxisPassJob<float>&, const Stream&);
-template void axis_pass(const AxisPassJob<double>&, const Stream&);
+template void axis_pass(const AxisPassJob<float>&, StreamHandle);
+template void axis_pass(const AxisPassJob<double>&, StreamHandle);
 
 }  // namespace revoxel::cuda

@@ -8,9 +8,9 @@
 
 namespace revoxel::cuda {
 
-/// Queues that the voxels of `box` of the output become sums along `axis`, stored as `storing` says. Indices of the
-/// other axes are moved by `shift`: output index o is input index o + shift there. Along `axis` input index j is in the
-/// array at j + shift.
+/// The voxels of `box` of the output become sums along `axis`, stored as `storing` says. Indices of the other axes are
+/// moved by `shift`: output index o is input index o + shift there. Along `axis` input index j is in the array at
+/// j + shift.
 template <typename C>
 struct AxisPassJob {
     Field input, output;
@@ -21,7 +21,8 @@ struct AxisPassJob {
     math::Storing storing;
 };
 
+/// Queues it.
 template <typename C>
-void axis_pass(const AxisPassJob<C>& job, const Stream& stream);
+void axis_pass(const AxisPassJob<C>& job, StreamHandle stream);
 
 }  // namespace revoxel::cuda

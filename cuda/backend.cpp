@@ -1,6 +1,7 @@
 // The CUDA side as the engine sees it.
 #include "engine/cuda_backend.hpp"
 
+#include "revoxel/cuda.hpp"
 #include "runtime/device_info.hpp"
 
 namespace revoxel::cuda {
@@ -11,9 +12,9 @@ bool compiled_in() noexcept {
 
 std::string description() {
     std::string text = "toolkit " + to_string(runtime_version());
-    const std::vector<DeviceInfo> found = devices();
+    const std::vector<Device> found = devices();
     if (found.empty()) return text + ", no device found";
-    for (const DeviceInfo& device : found) text += ", " + device.name;
+    for (const Device& device : found) text += ", " + device.name;
     const std::string driver = driver_release();
     return driver.empty() ? text : text + " (driver " + driver + ")";
 }

@@ -9,42 +9,60 @@
 namespace revoxel::cuda {
 namespace {
 
-constexpr int kThreads = 256;
+/// A block writes kRuns times kThreads voxels of one volume.
+constexpr int kThreads = 256, kRuns = 16;
 
-__global__ void fill_kernel(Field field, Box box, double value) {
-    const std::int64_t width = box.hi[0] - box.lo[0], height = box.hi[1] - box.lo[1],
-                       count = width * height * (box.hi[2] - box.lo[2]);
-    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
-    with_type(field.dtype, [&](auto typed) {
+__host__ __device__ std::int64_t voxels_in(const Box& box) {
+    std::int64_t count = 1;
+    for (int a = 0; a < 3; ++a) {
+        const std::int64_t n = box.hi[a] - box.lo[a];
+        count *= n < 0 ? 0 : n;
+    }
+    return count;
+}
+
+__host__ __device__ std::int64_t blocks_in(const Box& box) {
+    constexpr int kVoxels = kThreads * kRuns;
+    return (voxels_in(box) + kVoxels - 1) / kVoxels;
+}
+
+__global__ void __launch_bounds__(kThreads) fill_kernel(const __grid_constant__ JobList<FillJob> list) {
+    unsigned block = 0;
+    const FillJob& job = job_of_block(list, block);
+    const Box& box = job.box;
+    const std::int64_t width = box.hi[0] - box.lo[0], height = box.hi[1] - box.lo[1], count = voxels_in(box),
+                       volume = block / blocks_in(box), first = block % blocks_in(box) * (kThreads * kRuns);
+    with_type(job.output.dtype, [&](auto typed) {
         using T = typename decltype(typed)::type;
-        const T stored = math::saturate_round<T>(value);
-        T* voxels = reinterpret_cast<T*>(field.data);
-        for (std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; n < count; n += step) {
+        const T stored = math::saturate_round<T>(job.value);
+        T* voxels = voxels_of<T>(job.output, job.volumes.output_step, volume);
+        for (int run = 0; run < kRuns; ++run) {
+            const std::int64_t n = first + run * kThreads + threadIdx.x;
+            if (n >= count) return;
             const std::int64_t row = n / width;
-            voxels[field.offset(box.lo[0] + n % width, box.lo[1] + row % height, box.lo[2] + row / height)] = stored;
+            voxels[job.output.offset(box.lo[0] + n % width, box.lo[1] + row % height, box.lo[2] + row / height)] =
+                stored;
         }
     });
 }
 
 }  // namespace
 
-void fill(const Field& field, const Box& box, double value, const Stream& stream) {
-    std::int64_t count = 1;
-    for (int a = 0; a < 3; ++a) count *= std::max<std::int64_t>(0, box.hi[a] - box.lo[a]);
-    if (count == 0) return;
-    const unsigned blocks = static_cast<unsigned>(std::min<std::int64_t>((count + kThreads - 1) / kThreads, 65535));
-    launch(fill_kernel, {blocks, 1, 1}, {kThreads, 1, 1}, 0, stream, field, box, value);
+void fill(const FillJob* jobs, std::size_t count, StreamHandle stream) {
+    const auto blocks = [](const FillJob& job) { return blocks_in(job.box) * job.volumes.count; };
+    launch_jobs(fill_kernel, jobs, count, blocks, kThreads, 0, stream);
 }
 
-void fill_outside(const Field& field, const Box& box, double value, const Stream& stream) {
+void outside_jobs(const Field& output, const Volumes& volumes, const Box& box, double value,
+                  FillJob (&jobs)[kOutsideBoxes]) {
     // Slices before and after, then rows, then columns: six boxes that do not overlap.
-    Box rest{{0, 0, 0}, {field.extent[0], field.extent[1], field.extent[2]}};
+    Box rest{{0, 0, 0}, {output.extent[0], output.extent[1], output.extent[2]}};
     for (int a = 2; a >= 0; --a) {
         Box before = rest, after = rest;
         before.hi[a] = std::max(rest.lo[a], std::min(box.lo[a], rest.hi[a]));
         after.lo[a] = std::min(rest.hi[a], std::max(box.hi[a], before.hi[a]));
-        fill(field, before, value, stream);
-        fill(field, after, value, stream);
+        jobs[2 * a] = {output, volumes, before, value};
+        jobs[2 * a + 1] = {output, volumes, after, value};
         rest.lo[a] = before.hi[a];
         rest.hi[a] = after.lo[a];
     }

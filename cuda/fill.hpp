@@ -1,15 +1,27 @@
 // One value for a box.
 #pragma once
 
+#include <cstddef>
+
 #include "device_view.hpp"
 #include "runtime/memory.hpp"
 
 namespace revoxel::cuda {
 
-/// Queues that every voxel of `box` becomes `value`, a stored value, saturated into the dtype.
-void fill(const Field& field, const Box& box, double value, const Stream& stream);
+/// Every voxel of `box` becomes `value`, a stored value, saturated into the dtype.
+struct FillJob {
+    Field output;
+    Volumes volumes;
+    Box box;
+    double value;
+};
 
-/// The same for every voxel that is not in `box`.
-void fill_outside(const Field& field, const Box& box, double value, const Stream& stream);
+/// Queues jobs.
+void fill(const FillJob* jobs, std::size_t count, StreamHandle stream);
+
+/// The jobs for every voxel of `output` that is not in `box`.
+inline constexpr std::size_t kOutsideBoxes = 6;
+void outside_jobs(const Field& output, const Volumes& volumes, const Box& box, double value,
+                  FillJob (&jobs)[kOutsideBoxes]);
 
 }  // namespace revoxel::cuda

@@ -1,16 +1,12 @@
-// A block of 256 threads makes a brick of 8 x 8 x 4 voxels, so that a warp's voxels lie close together in the input
-// however the grid is turned. Positions in double, as everywhere; weights and sums in the compute type.
+// Positions in double, as everywhere; weights and sums in the compute type.
 #include "gather.hpp"
 
-#include <algorithm>
-
+#include "brick.hpp"
 #include "runtime/device.hpp"
 #include "voxel_types.hpp"
 
 namespace revoxel::cuda {
 namespace {
-
-constexpr int kBrick[3] = {8, 8, 4};
 
 /// Of one axis: the samples that taps read, as offsets in the array, and the weights of those that count.
 template <typename C>
@@ -45,8 +41,7 @@ __device__ C sum_taps(const PointTaps<C>& p, const F& value) {
 }
 
 template <typename C, int kTaps, typename T>
-__device__ C sum_point(const GatherJob<C>& job, const PointTaps<C> (&p)[3]) {
-    const T* voxels = reinterpret_cast<const T*>(job.input.data);
+__device__ C sum_point(const GatherJob<C>& job, const T* voxels, const PointTaps<C> (&p)[3]) {
     C value = sum_taps<C, kTaps>(p[2], [&](int z) {
         const T* slice = voxels + p[2].offset(z);
         return sum_taps<C, kTaps>(p[1], [&](int y) {
@@ -76,15 +71,14 @@ __device__ math::PointKernel specialised(math::PointKernel kernel) {
 }
 
 template <typename C, Only only>
-__global__ void __launch_bounds__(256) gather_kernel(GatherJob<C> job) {
+__global__ void __launch_bounds__(kBrickThreads) gather_kernel(const __grid_constant__ JobList<GatherJob<C>> list) {
     constexpr int kTaps = only == Only::linear ? 2 : only == Only::nothing ? math::kGatherTaps : 4;
-    const int thread = static_cast<int>(threadIdx.x);
-    const std::int64_t i = job.covered.lo[0] + static_cast<std::int64_t>(blockIdx.x) * kBrick[0] + thread % 8,
-                       j = job.covered.lo[1] + static_cast<std::int64_t>(blockIdx.y) * kBrick[1] + thread / 8 % 8,
-                       k = job.covered.lo[2] + static_cast<std::int64_t>(blockIdx.z) * kBrick[2] + thread / 64;
-    if (!job.covered.holds(i, j, k)) return;
+    unsigned block = 0;
+    const GatherJob<C>& job = job_of_block(list, block);
+    std::int64_t at[3], volume = 0;
+    if (!brick_voxel(job.covered, block, at, volume)) return;
     double c[3];
-    const bool inside = math::locate(job.frame, i, j, k, c);
+    const bool inside = locate(job.frame, job.affines, volume, at, c);
     C value = C(0);
     if (inside) {
         PointTaps<C> p[3];
@@ -95,27 +89,22 @@ __global__ void __launch_bounds__(256) gather_kernel(GatherJob<C> job) {
             p[d].last = job.input.extent[d] - 1;
             p[d].stride = job.input.stride[d];
         }
-        with_type_of<C>(job.input.dtype,
-                        [&](auto typed) { value = sum_point<C, kTaps, typename decltype(typed)::type>(job, p); });
+        with_type_of<C>(job.input.dtype, [&](auto typed) {
+            using T = typename decltype(typed)::type;
+            value = sum_point<C, kTaps>(job, voxels_of<const T>(job.input, job.volumes.input_step, volume), p);
+        });
     }
     with_type_of<C>(job.output.dtype, [&](auto typed) {
         using T = typename decltype(typed)::type;
-        reinterpret_cast<T*>(job.output.data)[job.output.offset(i, j, k)] =
+        voxels_of<T>(job.output, job.volumes.output_step, volume)[job.output.offset(at[0], at[1], at[2])] =
             inside ? math::store_value<T>(value, job.storing) : math::saturate_round<T>(job.fill);
     });
 }
 
 template <typename C, Only only>
-void launch_gather(const GatherJob<C>& job, const Stream& stream) {
-    std::int64_t blocks[3];
-    for (int a = 0; a < 3; ++a) {
-        const std::int64_t n = job.covered.hi[a] - job.covered.lo[a];
-        if (n <= 0) return;
-        blocks[a] = (n + kBrick[a] - 1) / kBrick[a];
-    }
-    launch(gather_kernel<C, only>,
-           {static_cast<unsigned>(blocks[0]), static_cast<unsigned>(blocks[1]), static_cast<unsigned>(blocks[2])},
-           {256, 1, 1}, 0, stream, job);
+void launch_gather(const GatherJob<C>* jobs, std::size_t count, StreamHandle stream) {
+    const auto blocks = [](const GatherJob<C>& job) { return bricks_in(job.covered) * job.volumes.count; };
+    launch_jobs(gather_kernel<C, only>, jobs, count, blocks, kBrickThreads, 0, stream);
 }
 
 Only only_kernel(const math::PointKernel (&kernel)[3]) {
@@ -132,16 +121,22 @@ Only only_kernel(const math::PointKernel (&kernel)[3]) {
 }  // namespace
 
 template <typename C>
-void gather(const GatherJob<C>& job, const Stream& stream) {
-    switch (only_kernel(job.kernel)) {
-        case Only::linear: return launch_gather<C, Only::linear>(job, stream);
-        case Only::cubic: return launch_gather<C, Only::cubic>(job, stream);
-        case Only::bspline3: return launch_gather<C, Only::bspline3>(job, stream);
-        default: launch_gather<C, Only::nothing>(job, stream);
+void gather(const GatherJob<C>* jobs, std::size_t count, StreamHandle stream) {
+    // Runs of jobs of a kernel.
+    for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+        const Only only = only_kernel(jobs[begin].kernel);
+        for (end = begin; end < count && only_kernel(jobs[end].kernel) == only;) ++end;
+        const GatherJob<C>* first = jobs + begin;
+        switch (only) {
+            case Only::linear: launch_gather<C, Only::linear>(first, end - begin, stream); break;
+            case Only::cubic: launch_gather<C, Only::cubic>(first, end - begin, stream); break;
+            case Only::bspline3: launch_gather<C, Only::bspline3>(first, end - begin, stream); break;
+            default: launch_gather<C, Only::nothing>(first, end - begin, stream);
+        }
     }
 }
 
-template void gather(const GatherJob<float>&, const Stream&);
-template void gather(const GatherJob<double>&, const Stream&);
+template void gather(const GatherJob<float>*, std::size_t, StreamHandle);
+template void gather(const GatherJob<double>*, std::size_t, StreamHandle);
 
 }  // namespace revoxel::cuda

@@ -1,6 +1,8 @@
 // Oblique grids: each output voxel reads the input around its own position.
 #pragma once
 
+#include <cstddef>
+
 #include "device_view.hpp"
 #include "math/kernels.hpp"
 #include "math/values.hpp"
@@ -11,7 +13,9 @@ namespace revoxel::cuda {
 template <typename C>
 struct GatherJob {
     Field input, output;  ///< input: the array that begins at `origin`
-    Box covered;          ///< holds all voxels that are computed; those in it that are not become fill
+    Volumes volumes;
+    const double* affines;  ///< of each volume, in place of the frame's; null: none
+    Box covered;            ///< holds all voxels that are computed; those in it that are not become fill
     math::GatherFrame frame;
     math::PointKernel kernel[3];
     std::int64_t origin[3];
@@ -20,8 +24,8 @@ struct GatherJob {
     double fill;
 };
 
-/// Queues it.
+/// Queues jobs.
 template <typename C>
-void gather(const GatherJob<C>& job, const Stream& stream);
+void gather(const GatherJob<C>* jobs, std::size_t count, StreamHandle stream);
 
 }  // namespace revoxel::cuda

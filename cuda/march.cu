@@ -32,6 +32,7 @@ constexpr int rows_of(int taps) {
 struct Tile {
     std::int32_t x0, y0;       ///< its first output column and row
     std::int32_t width, rows;  ///< output voxels that are there to be made
+    std::int32_t volume;
     MarchTile reads;
 };
 
@@ -56,10 +57,10 @@ __device__ void sum_y(const MarchJob<C>& job, const Tile& tile, const T* slice, 
 
 /// The y sums of a slice of the input.
 template <typename C>
-__device__ void fill_rows(const MarchJob<C>& job, const Tile& tile, std::int32_t slice, int thread, C* rows) {
+__device__ void fill_rows(const MarchJob<C>& job, const Tile& tile, std::int64_t slice, int thread, C* rows) {
     with_type_of<C>(job.input.dtype, [&](auto typed) {
         using T = typename decltype(typed)::type;
-        const T* first = reinterpret_cast<const T*>(job.input.data) + slice * job.input.stride[2];
+        const T* first = voxels_of<T>(job.input, job.volumes.input_step, tile.volume) + slice * job.input.stride[2];
         for (std::int32_t row = thread / kWarp; row < tile.rows; row += kThreads / kWarp) {
             sum_y<C, T>(job, tile, first, row, thread % kWarp, rows + row * job.columns);
         }
@@ -67,11 +68,11 @@ __device__ void fill_rows(const MarchJob<C>& job, const Tile& tile, std::int32_t
 }
 
 template <typename C, int kRows>
-__device__ void store(const MarchJob<C>& job, const C (&sums)[kRows], std::int32_t ox, std::int32_t oy, std::int32_t oz,
-                      std::int32_t rows) {
+__device__ void store(const MarchJob<C>& job, const Tile& tile, const C (&sums)[kRows], std::int32_t ox,
+                      std::int32_t oy, std::int32_t oz, std::int32_t rows) {
     with_type_of<C>(job.output.dtype, [&](auto typed) {
         using T = typename decltype(typed)::type;
-        T* at = reinterpret_cast<T*>(job.output.data) + job.output.offset(ox, oy, oz);
+        T* at = voxels_of<T>(job.output, job.volumes.output_step, tile.volume) + job.output.offset(ox, oy, oz);
 #pragma unroll
         for (int r = 0; r < kRows; ++r) {
             if (r < rows) at[r * kGroups * job.output.stride[1]] = math::store_value<T>(sums[r], job.storing);
@@ -80,18 +81,33 @@ __device__ void store(const MarchJob<C>& job, const C (&sums)[kRows], std::int32
 }
 
 template <typename C, int kTaps>
-__global__ void __launch_bounds__(kThreads) march_kernel(MarchJob<C> job) {
+__host__ __device__ std::int32_t row_tiles(const MarchJob<C>& job) {
+    constexpr int kTileRows = kGroups * rows_of<C>(kTaps);
+    return static_cast<std::int32_t>((job.covered.hi[1] - job.covered.lo[1] + kTileRows - 1) / kTileRows);
+}
+
+template <typename C, int kTaps>
+__global__ void __launch_bounds__(kThreads, 2) march_kernel(const __grid_constant__ JobList<MarchJob<C>> list) {
     constexpr int kRows = rows_of<C>(kTaps);
     const int thread = static_cast<int>(threadIdx.x);
     const int column = thread % kMarchWidth, group = thread / kMarchWidth;
+    unsigned block = 0;
+    const MarchJob<C>& job = job_of_block(list, block);
     const AxisTaps<C>&x = job.taps[0], &z = job.taps[2];
 
+    // Tiles beside each other first: they read the same rows at about the same time.
+    const auto tile_x = static_cast<std::int32_t>(block % job.tile_count);
+    block /= job.tile_count;
+    const auto tile_y = static_cast<std::int32_t>(block % row_tiles<C, kTaps>(job));
+    block /= row_tiles<C, kTaps>(job);
     Tile tile;
-    tile.x0 = static_cast<std::int32_t>(job.covered.lo[0]) + static_cast<std::int32_t>(blockIdx.x) * job.tile_width;
-    tile.y0 = static_cast<std::int32_t>(job.covered.lo[1]) + static_cast<std::int32_t>(blockIdx.y) * kGroups * kRows;
+    tile.volume = static_cast<std::int32_t>(block / job.chunk_count);
+    tile.x0 = static_cast<std::int32_t>(job.covered.lo[0]) + tile_x * job.tile_width;
+    tile.y0 = static_cast<std::int32_t>(job.covered.lo[1]) + tile_y * kGroups * kRows;
     tile.width = min(job.tile_width, static_cast<std::int32_t>(job.covered.hi[0]) - tile.x0);
     tile.rows = min(kGroups * kRows, static_cast<std::int32_t>(job.covered.hi[1]) - tile.y0);
-    tile.reads = job.tiles[blockIdx.x];
+    tile.reads = job.tiles[tile_x];
+    const MarchChunk chunk = job.chunks[block % job.chunk_count];
 
     // Shared: x weights of the tile, a row for each tap; then the rows of y sums, twice.
     C* const x_weight = reinterpret_cast<C*>(shared_memory());
@@ -112,7 +128,6 @@ __global__ void __launch_bounds__(kThreads) march_kernel(MarchJob<C> job) {
 #pragma unroll
         for (int r = 0; r < kRows; ++r) ring[t][r] = C(0);
     }
-    const MarchChunk chunk = job.chunks[blockIdx.z];
     std::int32_t oz = chunk.from, left = chunk.count, slice = z.first[oz];
     // Shared rows alternate with the slices that are visited, not with their numbers.
     for (int visit = 0; left > 0; ++visit) {
@@ -161,7 +176,7 @@ __global__ void __launch_bounds__(kThreads) march_kernel(MarchJob<C> job) {
 #pragma unroll
                 for (int r = 0; r < kRows; ++r) result[r] += bias;
             }
-            if (works) store(job, result, ox, tile.y0 + group, oz, my_rows);
+            if (works) store(job, tile, result, ox, tile.y0 + group, oz, my_rows);
             oz += job.direction;
             --left;
         }
@@ -170,27 +185,29 @@ __global__ void __launch_bounds__(kThreads) march_kernel(MarchJob<C> job) {
 }
 
 template <typename C, int kTaps>
-void launch_march(const MarchJob<C>& job, const Stream& stream) {
-    const Size3 grid{blocks_of(job.covered.hi[0] - job.covered.lo[0], job.tile_width),
-                     blocks_of(job.covered.hi[1] - job.covered.lo[1], kGroups * rows_of<C>(kTaps)),
-                     static_cast<unsigned>(job.chunk_count)};
-    launch(march_kernel<C, kTaps>, grid, {kThreads, 1, 1}, march_shared_bytes<C>(kTaps, job.columns, job.most_x_taps),
-           stream, job);
-}
-
-/// The number of taps that there is a kernel for.
-int rounded_taps(int taps) {
-    for (const int there : {1, 2, 4, 6, 8, 12, 16, 24}) {
-        if (taps <= there) return there;
+void launch_march(const MarchJob<C>* jobs, std::size_t count, StreamHandle stream) {
+    std::size_t shared = 0;
+    for (std::size_t n = 0; n < count; ++n) {
+        shared = std::max(shared, march_shared_bytes<C>(kTaps, jobs[n].columns, jobs[n].most_x_taps));
     }
-    return kMostMarchTaps;
+    const auto blocks = [](const MarchJob<C>& job) {
+        return std::int64_t{job.tile_count} * row_tiles<C, kTaps>(job) * job.chunk_count * job.volumes.count;
+    };
+    launch_jobs(march_kernel<C, kTaps>, jobs, count, blocks, kThreads, shared, stream);
 }
 
 }  // namespace
 
+int march_kernel_taps(int z_taps) {
+    for (const int there : {1, 2, 4, 6, 8, 12, 16, 24}) {
+        if (z_taps <= there) return there;
+    }
+    return kMostMarchTaps;
+}
+
 template <typename C>
 int march_rows(int z_taps) {
-    return kGroups * rows_of<C>(rounded_taps(z_taps));
+    return kGroups * rows_of<C>(march_kernel_taps(z_taps));
 }
 
 template <typename C>
@@ -200,17 +217,17 @@ std::size_t march_shared_bytes(int z_taps, int columns, int most_x_taps) {
 }
 
 template <typename C>
-void march(const MarchJob<C>& job, int z_taps, const Stream& stream) {
-    switch (rounded_taps(z_taps)) {
-        case 1: return launch_march<C, 1>(job, stream);
-        case 2: return launch_march<C, 2>(job, stream);
-        case 4: return launch_march<C, 4>(job, stream);
-        case 6: return launch_march<C, 6>(job, stream);
-        case 8: return launch_march<C, 8>(job, stream);
-        case 12: return launch_march<C, 12>(job, stream);
-        case 16: return launch_march<C, 16>(job, stream);
-        case 24: return launch_march<C, 24>(job, stream);
-        default: return launch_march<C, kMostMarchTaps>(job, stream);
+void march(const MarchJob<C>* jobs, std::size_t count, int z_taps, StreamHandle stream) {
+    switch (march_kernel_taps(z_taps)) {
+        case 1: return launch_march<C, 1>(jobs, count, stream);
+        case 2: return launch_march<C, 2>(jobs, count, stream);
+        case 4: return launch_march<C, 4>(jobs, count, stream);
+        case 6: return launch_march<C, 6>(jobs, count, stream);
+        case 8: return launch_march<C, 8>(jobs, count, stream);
+        case 12: return launch_march<C, 12>(jobs, count, stream);
+        case 16: return launch_march<C, 16>(jobs, count, stream);
+        case 24: return launch_march<C, 24>(jobs, count, stream);
+        default: return launch_march<C, kMostMarchTaps>(jobs, count, stream);
     }
 }
 
@@ -218,7 +235,7 @@ template int march_rows<float>(int);
 template int march_rows<double>(int);
 template std::size_t march_shared_bytes<float>(int, int, int);
 template std::size_t march_shared_bytes<double>(int, int, int);
-template void march(const MarchJob<float>&, int, const Stream&);
-template void march(const MarchJob<double>&, int, const Stream&);
+template void march(const MarchJob<float>*, std::size_t, int, StreamHandle);
+template void march(const MarchJob<double>*, std::size_t, int, StreamHandle);
 
 }  // namespace revoxel::cuda

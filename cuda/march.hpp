@@ -21,10 +21,11 @@ struct MarchTile {
     std::int32_t first_column, columns;
 };
 
-/// One volume. What lies outside `covered` is not written.
+/// What lies outside `covered` is not written.
 template <typename C>
 struct MarchJob {
     Field input, output;
+    Volumes volumes;
     Box covered;
     AxisTaps<C> taps[3];
     math::Storing storing;
@@ -32,7 +33,8 @@ struct MarchJob {
     std::int32_t direction;
     const MarchChunk* chunks;
     std::int32_t chunk_count;
-    const MarchTile* tiles;   ///< along x
+    const MarchTile* tiles;  ///< along x
+    std::int32_t tile_count;
     std::int32_t tile_width;  ///< output columns of a tile, at most kMarchWidth
     std::int32_t columns;     ///< the most of any tile
     std::int32_t most_x_taps;
@@ -50,8 +52,10 @@ int march_rows(int z_taps);
 template <typename C>
 std::size_t march_shared_bytes(int z_taps, int columns, int most_x_taps);
 
-/// Queues it. `z_taps` are the most of any output slice, at most kMostMarchTaps.
+/// Queues jobs. `z_taps` are the most of any output slice of any job, at most kMostMarchTaps.
 template <typename C>
-void march(const MarchJob<C>& job, int z_taps, const Stream& stream);
+void march(const MarchJob<C>* jobs, std::size_t count, int z_taps, StreamHandle stream);
+/// The taps of the kernel that march() chooses: jobs of one kernel can be queued together.
+int march_kernel_taps(int z_taps);
 
 }  // namespace revoxel::cuda

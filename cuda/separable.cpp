@@ -14,20 +14,11 @@ constexpr std::int64_t kBlocks = 1024, kLeastSlices = 4;
 /// Of what is between two passes: about the second-level cache of a large device.
 constexpr std::int64_t kSlabBytes = std::int64_t{32} << 20;
 
-Box box_of(const Box3& box) {
-    Box result{};
-    for (std::size_t a = 0; a < 3; ++a) {
-        result.lo[a] = box.lo[a];
-        result.hi[a] = box.hi[a];
-    }
-    return result;
-}
-
 }  // namespace
 
 template <typename C>
 Separable<C>::Separable(const std::vector<const AxisPass*>& passes, const Extent& input, const Extent& output,
-                        const Box3& covered, const Stream& stream)
+                        const Box3& covered, StreamHandle stream)
     : passes_(passes), input_(input), output_(output), covered_(covered) {
     if (covered_.empty()) return;
     for (int a = 0; a < 3; ++a) {
@@ -186,18 +177,22 @@ void Separable<C>::plan_slabs() {
 
 template <typename C>
 void Separable<C>::run(const Field& input, const Field& output, const math::Storing& storing,
-                       const Stream& stream) const {
+                       StreamHandle stream) const {
     if (covered_.empty()) return;
-    if (marches_) return run_march(input, output, storing, stream);
+    if (marches_) {
+        const MarchJob<C> job = march_job(input, output, {}, storing);
+        return march(&job, 1, z_taps_, stream);
+    }
     for (const Slab& slab : slabs_) run_slab(slab, input, output, storing, stream);
 }
 
 template <typename C>
-void Separable<C>::run_march(const Field& input, const Field& output, const math::Storing& storing,
-                             const Stream& stream) const {
+MarchJob<C> Separable<C>::march_job(const Field& input, const Field& output, const Volumes& volumes,
+                                    const math::Storing& storing) const {
     MarchJob<C> job{};
     job.input = input;
     job.output = output;
+    job.volumes = volumes;
     job.covered = box_of(covered_);
     for (std::size_t a = 0; a < 3; ++a) job.taps[a] = taps_at<C>(tables_, axes_[a]);
     job.storing = storing;
@@ -205,15 +200,16 @@ void Separable<C>::run_march(const Field& input, const Field& output, const math
     job.chunks = tables_.at<MarchChunk>(chunk_place_);
     job.chunk_count = static_cast<std::int32_t>(chunks_.size());
     job.tiles = tables_.at<MarchTile>(tile_place_);
+    job.tile_count = static_cast<std::int32_t>(tiles_.size());
     job.tile_width = tile_width_;
     job.columns = columns_;
     job.most_x_taps = most_x_taps_;
-    march(job, z_taps_, stream);
+    return job;
 }
 
 template <typename C>
 void Separable<C>::run_slab(const Slab& slab, const Field& input, const Field& output, const math::Storing& storing,
-                            const Stream& stream) const {
+                            StreamHandle stream) const {
     Field from = input;
     std::int64_t from_base = 0;  // the slice that index 0 of `from` holds
     for (std::size_t p = 0; p < passes_.size(); ++p) {

@@ -21,11 +21,18 @@ public:
     /// `input`: extent with its axes in the order of the output's. Voxels of the output outside `covered` are not
     /// written.
     Separable(const std::vector<const AxisPass*>& passes, const Extent& input, const Extent& output,
-              const Box3& covered, const Stream& stream);
+              const Box3& covered, StreamHandle stream);
 
-    void run(const Field& input, const Field& output, const math::Storing& storing, const Stream& stream) const;
+    /// The march of these volumes; where marches().
+    MarchJob<C> march_job(const Field& input, const Field& output, const Volumes& volumes,
+                          const math::Storing& storing) const;
+    int z_taps() const noexcept { return z_taps_; }
+    /// Queues one volume, either way.
+    void run(const Field& input, const Field& output, const math::Storing& storing, StreamHandle stream) const;
     bool marches() const noexcept { return marches_; }
-    std::size_t bytes() const noexcept { return tables_.bytes() + scratch_[0].bytes() + scratch_[1].bytes(); }
+    bool empty() const noexcept { return covered_.empty(); }
+    std::size_t bytes() const noexcept { return tables_.bytes() + scratch_bytes(); }
+    std::size_t scratch_bytes() const noexcept { return scratch_[0].bytes() + scratch_[1].bytes(); }
 
 private:
     /// Output slices that are made together, pass by pass, and the input slices that they read.
@@ -41,9 +48,8 @@ private:
     void plan_slabs();
     Slab slab(std::int64_t lo, std::int64_t hi) const;
     std::int64_t scratch_values(const Slab& slab, std::size_t pass) const;
-    void run_march(const Field& input, const Field& output, const math::Storing& storing, const Stream& stream) const;
     void run_slab(const Slab& slab, const Field& input, const Field& output, const math::Storing& storing,
-                  const Stream& stream) const;
+                  StreamHandle stream) const;
 
     std::vector<const AxisPass*> passes_;
     Extent input_, output_;

@@ -1,5 +1,6 @@
 // Stands in for the CUDA side where it is not compiled.
 #include "engine/cuda_backend.hpp"
+#include "revoxel/cuda.hpp"
 #include "revoxel/error.hpp"
 
 namespace revoxel::cuda {
@@ -16,9 +17,29 @@ bool available() noexcept {
     return false;
 }
 
-std::unique_ptr<Executor> make_executor(const Plan&, const ExecutorOptions&) {
+namespace {
+
+[[noreturn]] void refuse() {
     throw Error(ErrorCode::unavailable,
                 "backend cuda: this build has no CUDA; build with a CUDA toolkit, or choose auto, cpu or reference");
+}
+
+}  // namespace
+
+std::unique_ptr<Executor> make_executor(const Plan&, const ExecutorOptions&) {
+    refuse();
+}
+
+std::vector<Device> devices() {
+    return {};
+}
+
+std::unique_ptr<DevicePlan> make_device_plan(const Plan&, const DeviceOptions&) {
+    refuse();
+}
+
+void run(const std::vector<DeviceJob>&, StreamHandle) {
+    refuse();
 }
 
 }  // namespace revoxel::cuda

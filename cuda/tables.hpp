@@ -29,11 +29,11 @@ public:
         if (!values.empty()) std::memcpy(bytes_.data() + place.offset, values.data(), values.size() * sizeof(T));
         return place;
     }
-    /// After the last add().
-    void upload(const Stream& stream) {
+    /// After the last add(). The tables are there for what is queued on `stream` from now on; wait for it before other
+    /// streams use them.
+    void upload(StreamHandle stream) {
         memory_ = DeviceMemory(bytes_.size());
         if (!bytes_.empty()) cuda::upload(memory_.data(), bytes_.data(), bytes_.size(), stream);
-        stream.wait();
         bytes_ = {};
     }
     template <typename T>

@@ -2,8 +2,7 @@
 // next larger one. Labels come in ascending order, NaN last, so that ties go to the smallest.
 #include "votes.hpp"
 
-#include <algorithm>
-
+#include "brick.hpp"
 #include "math/values.hpp"
 #include "math/votes.hpp"
 #include "plan/boundary.hpp"
@@ -59,18 +58,18 @@ __device__ bool less(T a, T b) {
     return a < b || (a == a && b != b);
 }
 
-/// Calls f(voxel, z and y votes, x tap) for each voxel in reach.
+/// Calls f(voxel, votes of y and z, x tap) for each voxel in reach; votes is a function, so that they are worked out
+/// for those who ask.
 template <typename T, typename F>
-__device__ void for_each_voter(const VoteJob& job, const Reach& x, const Reach& y, const Reach& z, F&& f) {
-    const T* voxels = reinterpret_cast<const T*>(job.input.data);
+__device__ void for_each_voter(const VoteJob& job, const T* voxels, const Reach& x, const Reach& y, const Reach& z,
+                               F&& f) {
     for (int c = 0; c < z.count(); ++c) {
         const std::int64_t k = z.index(c);
         if (k < 0) continue;
-        const std::int64_t z_votes = z.weight(c);
         for (int b = 0; b < y.count(); ++b) {
             const std::int64_t j = y.index(b);
             if (j < 0) continue;
-            const std::int64_t votes = y.weight(b) * z_votes;
+            const auto votes = [&] { return y.weight(b) * z.weight(c); };
             for (int a = 0; a < x.count(); ++a) {
                 const std::int64_t i = x.index(a);
                 if (i >= 0) f(voxels[job.input.offset(i, j, k)], votes, a);
@@ -80,24 +79,27 @@ __device__ void for_each_voter(const VoteJob& job, const Reach& x, const Reach& 
 }
 
 template <typename T>
-__device__ T winner(const VoteJob& job, const Reach& x, const Reach& y, const Reach& z) {
-    T label{}, best{};
+__device__ T winner(const VoteJob& job, const T* voxels, const Reach& x, const Reach& y, const Reach& z) {
+    T label{}, largest{};
     bool any = false;
-    for_each_voter<T>(job, x, y, z, [&](T value, std::int64_t, int) {
+    for_each_voter<T>(job, voxels, x, y, z, [&](T value, const auto&, int) {
         if (!any || less(value, label)) label = value;
+        if (!any || less(largest, value)) largest = value;
         any = true;
     });
+    if (!less(label, largest)) return label;  // all are one, or there are none: nothing to count
+    T best{};
     std::int64_t most = 0;
     for (bool first = true; any; first = false) {
         std::int64_t votes = 0;
         T next{};
         any = false;
-        for_each_voter<T>(job, x, y, z, [&](T value, std::int64_t share, int tap) {
+        for_each_voter<T>(job, voxels, x, y, z, [&](T value, const auto& share, int tap) {
             if (less(label, value)) {
                 if (!any || less(value, next)) next = value;
                 any = true;
             } else if (!less(value, label)) {
-                votes += x.weight(tap) * share;
+                votes += x.weight(tap) * share();
             }
         });
         if (first || votes > most) {
@@ -109,36 +111,33 @@ __device__ T winner(const VoteJob& job, const Reach& x, const Reach& y, const Re
     return best;
 }
 
-__global__ void __launch_bounds__(256) vote_kernel(VoteJob job) {
-    const int thread = static_cast<int>(threadIdx.x);
-    const std::int64_t i = job.covered.lo[0] + static_cast<std::int64_t>(blockIdx.x) * 8 + thread % 8,
-                       j = job.covered.lo[1] + static_cast<std::int64_t>(blockIdx.y) * 8 + thread / 8 % 8,
-                       k = job.covered.lo[2] + static_cast<std::int64_t>(blockIdx.z) * 4 + thread / 64;
-    if (!job.covered.holds(i, j, k)) return;
+__global__ void __launch_bounds__(kBrickThreads) vote_kernel(const __grid_constant__ JobList<VoteJob> list) {
+    unsigned block = 0;
+    const VoteJob& job = job_of_block(list, block);
+    std::int64_t at[3], volume = 0;
+    if (!brick_voxel(job.covered, block, at, volume)) return;
+    const std::int64_t target = job.output.offset(at[0], at[1], at[2]) + volume * job.volumes.output_step;
     double c[3] = {0, 0, 0};
-    const bool inside = !job.gather || math::locate(job.frame, i, j, k, c);
-    const std::int64_t target = job.output.offset(i, j, k);
-    const Reach x(job, 0, i, c[0]), y(job, 1, j, c[1]), z(job, 2, k, c[2]);
-    with_type(job.input.dtype, [&](auto in) {
-        using From = typename decltype(in)::type;
-        const From label = inside ? math::label_of_value(winner<From>(job, x, y, z)) : From{};
-        with_type(job.output.dtype, [&](auto out) {
-            using To = typename decltype(out)::type;
-            reinterpret_cast<To*>(job.output.data)[target] =
-                inside ? math::convert<To>(label) : math::saturate_round<To>(job.fill);
+    if (job.gather && !locate(job.frame, job.affines, volume, at, c)) {
+        with_type(job.output.dtype, [&](auto typed) {
+            using T = typename decltype(typed)::type;
+            reinterpret_cast<T*>(job.output.data)[target] = math::saturate_round<T>(job.fill);
         });
+        return;
+    }
+    const Reach x(job, 0, at[0], c[0]), y(job, 1, at[1], c[1]), z(job, 2, at[2], c[2]);
+    with_type(job.input.dtype, [&](auto typed) {
+        using T = typename decltype(typed)::type;
+        const T* voxels = voxels_of<T>(job.input, job.volumes.input_step, volume);
+        store_converted(math::label_of_value(winner<T>(job, voxels, x, y, z)), job.output, target);
     });
 }
 
 }  // namespace
 
-void vote(const VoteJob& job, const Stream& stream) {
-    std::int64_t n[3];
-    for (int a = 0; a < 3; ++a) {
-        n[a] = job.covered.hi[a] - job.covered.lo[a];
-        if (n[a] <= 0) return;
-    }
-    launch(vote_kernel, {blocks_of(n[0], 8), blocks_of(n[1], 8), blocks_of(n[2], 4)}, {256, 1, 1}, 0, stream, job);
+void vote(const VoteJob* jobs, std::size_t count, StreamHandle stream) {
+    const auto blocks = [](const VoteJob& job) { return bricks_in(job.covered) * job.volumes.count; };
+    launch_jobs(vote_kernel, jobs, count, blocks, kBrickThreads, 0, stream);
 }
 
 }  // namespace revoxel::cuda

@@ -1,6 +1,8 @@
 // Label plans: each output voxel takes the value with the most votes.
 #pragma once
 
+#include <cstddef>
+
 #include "device_view.hpp"
 #include "math/kernels.hpp"
 #include "revoxel/plan.hpp"
@@ -20,7 +22,9 @@ struct VoteTable {
 
 struct VoteJob {
     Field input, output;
-    Box covered;  ///< in a gather, voxels of it that lie outside the input become fill
+    Volumes volumes;
+    const double* affines;  ///< in a gather: of each volume, in place of the frame's; null: none
+    Box covered;            ///< in a gather, voxels of it that lie outside the input become fill
     VoteTable table[3];
     bool gather;
     math::GatherFrame frame;
@@ -31,7 +35,7 @@ struct VoteJob {
     double fill;
 };
 
-/// Queues it.
-void vote(const VoteJob& job, const Stream& stream);
+/// Queues jobs.
+void vote(const VoteJob* jobs, std::size_t count, StreamHandle stream);
 
 }  // namespace revoxel::cuda

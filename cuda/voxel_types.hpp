@@ -1,7 +1,11 @@
 // The C++ types of voxels, in kernels.
 #pragma once
 
+#include <limits>
+#include <type_traits>
+
 #include "device_view.hpp"
+#include "math/values.hpp"
 #include "runtime/device.hpp"
 
 namespace revoxel::cuda {
@@ -44,6 +48,36 @@ __device__ inline void with_type_of(DType dtype, F&& f) {
             default: f(Typed<float>{}); break;
         }
     }
+}
+
+template <typename Wide>
+__device__ __noinline__ void store_wide(Wide v, const Field& to, std::int64_t target) {
+    with_type(to.dtype, [&](auto typed) {
+        using T = typename decltype(typed)::type;
+        reinterpret_cast<T*>(to.data)[target] = math::convert<T>(v);
+    });
+}
+
+/// A value as a voxel of another type, by math::convert. Goes by way of the widest type of the kind, which holds all
+/// values of the others: fewer pairs of types to compile.
+template <typename From>
+__device__ void store_converted(From v, const Field& to, std::int64_t target) {
+    using Wide = std::conditional_t<!std::numeric_limits<From>::is_integer, double,
+                                    std::conditional_t<std::is_signed_v<From>, std::int64_t, std::uint64_t>>;
+    store_wide(static_cast<Wide>(v), to, target);
+}
+
+/// One voxel into another field: every bit where the dtypes agree, else converted. Places are scalars.
+__device__ inline void convert_voxel(const Field& from, std::int64_t source, const Field& to, std::int64_t target) {
+    with_type(from.dtype, [&](auto typed) {
+        using T = typename decltype(typed)::type;
+        const T v = reinterpret_cast<const T*>(from.data)[source];
+        if (from.dtype == to.dtype) {
+            reinterpret_cast<T*>(to.data)[target] = v;
+        } else {
+            store_converted(v, to, target);
+        }
+    });
 }
 
 }  // namespace revoxel::cuda

@@ -15,8 +15,16 @@
 
 namespace revoxel::cuda {
 
-struct Size3 {
-    unsigned x = 1, y = 1, z = 1;
+/// What one launch does: jobs, each of so many blocks, as many as kernel parameters have room for. A kernel takes it as
+/// `const __grid_constant__ JobList<Job> list`, so that jobs are read where they are.
+template <typename Job>
+struct JobList {
+    static constexpr int kRoom = 4000;  // bytes; all devices take 4 KiB
+    static constexpr int kMost = kRoom / static_cast<int>(sizeof(Job) + sizeof(unsigned));
+    static_assert(kMost >= 1, "a job is too large for a kernel's parameters");
+
+    unsigned end[kMost];  ///< the number of blocks of this job and those before
+    Job job[kMost];
 };
 
 #if defined(__CUDACC__)
@@ -27,14 +35,12 @@ __device__ inline std::byte* shared_memory() {
     return reinterpret_cast<std::byte*>(revoxel_shared);
 }
 
-/// Queues a kernel. Throws Error(unavailable) when it cannot be launched.
-template <typename... Parameters, typename... Arguments>
-void launch(void (*kernel)(Parameters...), const Size3& grid, const Size3& block, std::size_t shared_bytes,
-            const Stream& stream, const Arguments&... arguments) {
+template <typename Job>
+void launch(void (*kernel)(JobList<Job>), unsigned blocks, unsigned threads, std::size_t shared_bytes,
+            const JobList<Job>& list, StreamHandle stream) {
     if (shared_bytes > kSharedBytesWithoutAsking)
         allow_shared_bytes(reinterpret_cast<const void*>(kernel), shared_bytes);
-    kernel<<<dim3(grid.x, grid.y, grid.z), dim3(block.x, block.y, block.z), shared_bytes,
-             static_cast<cudaStream_t>(stream.handle())>>>(arguments...);
+    kernel<<<blocks, threads, shared_bytes, stream>>>(list);
     check_launch();
 }
 
@@ -42,17 +48,50 @@ void launch(void (*kernel)(Parameters...), const Size3& grid, const Size3& block
 
 using simt::shared_memory;
 
-template <typename... Parameters, typename... Arguments>
-void launch(void (*kernel)(Parameters...), const Size3& grid, const Size3& block, std::size_t shared_bytes,
-            const Stream&, const Arguments&... arguments) {
-    simt::run({grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes, [&] { kernel(arguments...); });
+template <typename Job>
+void launch(void (*kernel)(JobList<Job>), unsigned blocks, unsigned threads, std::size_t shared_bytes,
+            const JobList<Job>& list, StreamHandle) {
+    simt::run({blocks, 1, 1}, {threads, 1, 1}, shared_bytes, [&] { kernel(list); });
 }
 
 #endif
 
+/// The job of this block, and the number of the block in it.
+template <typename Job>
+__device__ const Job& job_of_block(const JobList<Job>& list, unsigned& block) {
+    int n = 0;
+    while (blockIdx.x >= list.end[n]) ++n;
+    block = blockIdx.x - (n == 0 ? 0 : list.end[n - 1]);
+    return list.job[n];
+}
+
+/// Queues a kernel for `count` jobs, `blocks(job)` blocks for each, in as few launches as can be. Throws
+/// Error(unavailable) when one cannot be launched.
+template <typename Job, typename Blocks>
+void launch_jobs(void (*kernel)(JobList<Job>), const Job* jobs, std::size_t count, const Blocks& blocks,
+                 unsigned threads, std::size_t shared_bytes, StreamHandle stream) {
+    constexpr std::int64_t kMostBlocks = (std::int64_t{1} << 31) - 1;
+    JobList<Job> list;
+    std::size_t next = 0;
+    while (next < count) {
+        int n = 0;
+        std::int64_t all = 0;
+        for (; next < count && n < JobList<Job>::kMost; ++next) {
+            const std::int64_t more = blocks(jobs[next]);
+            if (more > kMostBlocks) throw_too_many_blocks(more);
+            if (all + more > kMostBlocks) break;
+            if (more <= 0) continue;
+            all += more;
+            list.job[n] = jobs[next];
+            list.end[n++] = static_cast<unsigned>(all);
+        }
+        if (n > 0) launch(kernel, static_cast<unsigned>(all), threads, shared_bytes, list, stream);
+    }
+}
+
 /// Blocks of `size` that hold n.
-inline unsigned blocks_of(std::int64_t n, std::int64_t size) {
-    return static_cast<unsigned>((n + size - 1) / size);
+inline std::int64_t blocks_of(std::int64_t n, std::int64_t size) {
+    return n <= 0 ? 0 : (n + size - 1) / size;
 }
 
 }  // namespace revoxel::cuda

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <fstream>
 
+#include "revoxel/cuda.hpp"
+
 namespace revoxel::cuda {
 namespace {
 
@@ -37,8 +39,8 @@ std::string driver_release() {
     return "";
 }
 
-std::vector<DeviceInfo> devices() {
-    std::vector<DeviceInfo> found;
+std::vector<Device> devices() {
+    std::vector<Device> found;
     int count = 0;
     if (cudaGetDeviceCount(&count) != cudaSuccess) {
         cudaGetLastError();  // or the next check of an unrelated call would report it
@@ -50,10 +52,7 @@ std::vector<DeviceInfo> devices() {
             cudaGetLastError();
             continue;
         }
-        found.push_back({index,
-                         properties.name,
-                         {properties.major, properties.minor},
-                         properties.multiProcessorCount,
+        found.push_back({index, properties.name, properties.major, properties.minor, properties.multiProcessorCount,
                          static_cast<std::int64_t>(properties.totalGlobalMem)});
     }
     return found;

@@ -20,6 +20,29 @@ void check(cudaError_t status, const char* what) {
 
 }  // namespace
 
+OnDevice::OnDevice(int device) {
+    if (device < 0) return;
+    int count = 0;
+    check(cudaGetDeviceCount(&count), "counting devices");
+    if (device >= count) {
+        throw Error(ErrorCode::usage, fmt::format("there is no GPU {}; this machine has {} (from 0)", device, count));
+    }
+    const int before = current_device();
+    if (before == device) return;
+    check(cudaSetDevice(device), "choosing a device");
+    before_ = before;
+}
+
+OnDevice::~OnDevice() {
+    if (before_ >= 0) cudaSetDevice(before_);
+}
+
+int current_device() {
+    int device = 0;
+    check(cudaGetDevice(&device), "asking for the device");
+    return device;
+}
+
 Stream::Stream() {
     cudaStream_t stream = nullptr;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
@@ -27,11 +50,11 @@ Stream::Stream() {
 }
 
 Stream::~Stream() {
-    cudaStreamDestroy(static_cast<cudaStream_t>(handle_));
+    cudaStreamDestroy(handle_);
 }
 
 void Stream::wait() const {
-    check(cudaStreamSynchronize(static_cast<cudaStream_t>(handle_)), "running a kernel");
+    check(cudaStreamSynchronize(handle_), "running a kernel");
 }
 
 DeviceMemory::DeviceMemory(std::size_t bytes) : bytes_(bytes) {
@@ -67,14 +90,12 @@ void DeviceMemory::release() noexcept {
     if (data_) cudaFree(data_);
 }
 
-void upload(std::byte* device, const void* host, std::size_t bytes, const Stream& stream) {
-    check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, static_cast<cudaStream_t>(stream.handle())),
-          "a copy to the GPU");
+void upload(std::byte* device, const void* host, std::size_t bytes, StreamHandle stream) {
+    check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream), "a copy to the GPU");
 }
 
-void download(void* host, const std::byte* device, std::size_t bytes, const Stream& stream) {
-    check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, static_cast<cudaStream_t>(stream.handle())),
-          "a copy from the GPU");
+void download(void* host, const std::byte* device, std::size_t bytes, StreamHandle stream) {
+    check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream), "a copy from the GPU");
 }
 
 void check_device() {
@@ -95,17 +116,15 @@ void check_device() {
 }
 
 std::string device_name() {
-    int device = 0;
     cudaDeviceProp properties;
-    check(cudaGetDevice(&device), "asking for the device");
-    check(cudaGetDeviceProperties(&properties, device), "asking for the device's properties");
+    check(cudaGetDeviceProperties(&properties, current_device()), "asking for the device's properties");
     return properties.name;
 }
 
 std::size_t most_shared_bytes() {
-    int device = 0, bytes = 0;
-    check(cudaGetDevice(&device), "asking for the device");
-    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "asking for shared memory");
+    int bytes = 0;
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, current_device()),
+          "asking for shared memory");
     return static_cast<std::size_t>(bytes);
 }
 
@@ -116,6 +135,12 @@ void allow_shared_bytes(const void* kernel, std::size_t bytes) {
 
 void check_launch() {
     check(cudaGetLastError(), "launching a kernel");
+}
+
+void throw_too_many_blocks(std::int64_t blocks) {
+    throw Error(
+        ErrorCode::unavailable,
+        fmt::format("backend cuda: {} blocks of threads for one volume are too many; choose --backend cpu", blocks));
 }
 
 }  // namespace revoxel::cuda

@@ -6,7 +6,27 @@
 #include <cstdint>
 #include <string>
 
+struct CUstream_st;
+
 namespace revoxel::cuda {
+
+using StreamHandle = CUstream_st*;  // as revoxel/cuda.hpp
+
+/// Makes a device the calling thread's, until the end of the block.
+class OnDevice {
+public:
+    /// -1: the one that it is already. Throws Error(usage) where there is no such device.
+    explicit OnDevice(int device);
+    ~OnDevice();
+    OnDevice(const OnDevice&) = delete;
+    OnDevice& operator=(const OnDevice&) = delete;
+
+private:
+    int before_ = -1;
+};
+
+/// The calling thread's.
+int current_device();
 
 /// Work of a stream happens in the order in which it was queued.
 class Stream {
@@ -16,12 +36,12 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    void* handle() const noexcept { return handle_; }  ///< a cudaStream_t
+    StreamHandle handle() const noexcept { return handle_; }
     /// Returns when all that was queued is done; throws what went wrong in it.
     void wait() const;
 
 private:
-    void* handle_ = nullptr;
+    StreamHandle handle_ = nullptr;
 };
 
 /// Bytes on the device, not initialised, aligned to 256. Moves, does not copy.
@@ -47,8 +67,8 @@ private:
 };
 
 /// Queues a copy. From or to pageable host memory it returns when the host memory may be used again.
-void upload(std::byte* device, const void* host, std::size_t bytes, const Stream& stream);
-void download(void* host, const std::byte* device, std::size_t bytes, const Stream& stream);
+void upload(std::byte* device, const void* host, std::size_t bytes, StreamHandle stream);
+void download(void* host, const std::byte* device, std::size_t bytes, StreamHandle stream);
 
 /// Throws Error(unavailable) where there is no device that this build can use, and says what is missing.
 void check_device();
@@ -61,5 +81,6 @@ std::size_t most_shared_bytes();
 inline constexpr std::size_t kSharedBytesWithoutAsking = std::size_t{48} << 10;
 void allow_shared_bytes(const void* kernel, std::size_t bytes);
 void check_launch();
+[[noreturn]] void throw_too_many_blocks(std::int64_t blocks);
 
 }  // namespace revoxel::cuda

@@ -79,8 +79,8 @@ math::Storing storing_of(const Plan& plan, const FiniteRange& range) {
                        : options.rounding == Rounding::truncate ? math::RoundTo::zero
                                                                 : math::RoundTo::even;
     storing.clipped = options.clip == Clip::global && range.low <= range.high;
-    storing.low = range.low;
-    storing.high = range.high;
+    storing.low = range.low + 0.0;  // of the two zeros one, whichever was seen first
+    storing.high = range.high + 0.0;
     storing.binary = options.threshold.has_value();
     storing.threshold = options.threshold.value_or(0.0);
     storing.plain = !storing.scaled && !storing.clipped && !storing.binary && options.rounding == Rounding::even;

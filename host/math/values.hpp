@@ -74,29 +74,33 @@ struct Storing {
     double slope = 1.0, intercept = 0.0;
     RoundTo rounding = RoundTo::even;
     bool clipped = false;
-    double low = 0.0, high = 0.0;
+    double low = 0.0, high = 0.0;   ///< no clipping where low > high
+    const double* range = nullptr;  ///< low and high, where only the device knows them
     bool binary = false;
     double threshold = 0.0;
 };
 
+template <typename From>
+REVOXEL_HD inline From rounded(From v, RoundTo rule) {
+    if (rule == RoundTo::away) return rounded<RoundTo::away>(v);
+    if (rule == RoundTo::zero) return rounded<RoundTo::zero>(v);
+    return rounded<RoundTo::even>(v);
+}
+
 template <typename To, typename Compute>
 REVOXEL_HD inline To store_value(Compute v, const Storing& s) {
     if (s.plain) return saturate_round<To>(v);
+    constexpr bool kRounds = std::numeric_limits<To>::is_integer;
     if (s.clipped) {
-        const auto low = static_cast<Compute>(s.low), high = static_cast<Compute>(s.high);
-        v = v < low ? low : v > high ? high : v;  // NaN stays
+        const auto low = static_cast<Compute>(s.range ? s.range[0] : s.low),
+                   high = static_cast<Compute>(s.range ? s.range[1] : s.high);
+        if (low <= high) v = v < low ? low : v > high ? high : v;  // NaN stays
     }
-    if (!s.scaled && !s.binary) {
-        if (s.rounding == RoundTo::away) return saturate_round<To, RoundTo::away>(v);
-        if (s.rounding == RoundTo::zero) return saturate_round<To, RoundTo::zero>(v);
-        return saturate_round<To>(v);
-    }
+    if (!s.scaled && !s.binary) return saturate_round<To>(kRounds ? rounded(v, s.rounding) : v);
     double w = static_cast<double>(v);
     if (s.scaled) w = std::fma(w, s.slope, s.intercept);
     if (s.binary) return std::rint(w * 1e6) / 1e6 >= s.threshold ? To{1} : To{0};
-    if (s.rounding == RoundTo::away) return saturate_round<To, RoundTo::away>(w);
-    if (s.rounding == RoundTo::zero) return saturate_round<To, RoundTo::zero>(w);
-    return saturate_round<To>(w);
+    return saturate_round<To>(kRounds ? rounded(w, s.rounding) : w);
 }
 
 }  // namespace revoxel::math

@@ -25,7 +25,8 @@ struct Device {
     std::int64_t memory_bytes = 0;
 };
 
-/// In the driver's order. Empty without CUDA in this build, a driver or a device, or with a driver older than the build.
+/// In the driver's order. Empty without CUDA in this build, a driver or a device, or with a driver older than the
+/// build.
 std::vector<Device> devices();
 
 /// How oblique grids are interpolated. Nothing else changes.
@@ -54,8 +55,8 @@ public:
     /// data on the plan's device; they do not overlap. The result is the reference executor's, bit for bit (but see
     /// Precision::fast). Throws Error(unavailable) when a kernel cannot be launched; what goes wrong in it is
     /// told by whoever waits for the stream.
-    /// Several runs of one plan may be queued, but on one stream at a time where scratch_bytes() is not 0. One call at a
-    /// time per plan.
+    /// Several runs of one plan may be queued, but on one stream at a time where scratch_bytes() is not 0. One call at
+    /// a time per plan.
     virtual void run(const ConstVolumeView& input, const VolumeView& output, StreamHandle stream) = 0;
 
     /// Bytes on the device: tables, and what is between the steps of the plan.
@@ -80,8 +81,8 @@ struct DeviceJob {
     std::int64_t count = 1;
     std::int64_t input_step = 0;   ///< scalars from a volume's first voxel to the next one's; 0: all read the same
     std::int64_t output_step = 0;  ///< the same of the outputs
-    /// Of plans by make_patch_plan (plan.hpp): on the device, count x 3 x 4 doubles, row after row: output index (i, j, k, 1) to
-    /// continuous input index. Null: that of the plan.
+    /// Of plans by make_patch_plan (plan.hpp): on the device, count x 3 x 4 doubles, row after row: output index (i, j,
+    /// k, 1) to continuous input index. Null: that of the plan.
     const double* affines = nullptr;
 };
 

@@ -14,6 +14,9 @@
 
 #define __global__
 #define __device__
+#define __host__
+#define __noinline__
+#define __grid_constant__
 #define __launch_bounds__(...)
 
 namespace revoxel::simt {
