@@ -1,6 +1,7 @@
 // The fused march. A block of 64 x 4 threads owns a tile of up to 64 columns and 4 x kRows rows of the output and walks
 // through the input slices of a chunk of output slices. Of each input slice it
 //
+//   0. asks the second-level cache for the slice after the next one;
 //   1. makes the y sums of its rows, for the input columns that the tile reads, into shared memory: a warp takes a row,
 //      its lanes stand beside each other in memory;
 //   2. meets at the one barrier of the slice: the rows are double-buffered, so that the next slice may be written while
@@ -21,12 +22,18 @@ namespace {
 
 constexpr int kThreads = 256, kWarp = 32, kGroups = kThreads / kMarchWidth;
 
-/// The ring takes at most 32 registers of 32 bits, or one row where a row takes more.
+/// The ring takes at most 48 registers of 32 bits, or one row where a row takes more.
 template <typename C>
 constexpr int rows_of(int taps) {
-    constexpr int kRing = 32;
+    constexpr int kRing = 48;
     const int row = taps * static_cast<int>(sizeof(C) / 4);
     return row * 4 <= kRing ? 4 : row * 2 <= kRing ? 2 : 1;
+}
+
+/// Columns that a lane sums at a time, as far as the ring leaves registers for them.
+template <typename C>
+constexpr int side_of(int taps) {
+    return sizeof(C) == 4 && rows_of<C>(taps) * taps <= 32 ? 4 : 2;
 }
 
 struct Tile {
@@ -36,35 +43,68 @@ struct Tile {
     MarchTile reads;
 };
 
-/// One row of y sums, all columns of the tile. `slice` points at input column 0, row 0.
-template <typename C, typename T>
+/// One row of y sums, all columns of the tile. `slice` points at input column 0, row 0. A lane sums kSide columns at a
+/// time, so that many loads are under way.
+template <int kSide, typename C, typename T>
 __device__ void sum_y(const MarchJob<C>& job, const Tile& tile, const T* slice, std::int32_t row, int lane, C* sums) {
+    const auto stride = static_cast<std::int32_t>(job.input.stride[0]);  // MarchJob::input
     const AxisTaps<C>& y = job.taps[1];
     const std::int32_t o = tile.y0 + row, first = y.first[o], count = y.count[o];
     const C* weight = y.weight + static_cast<std::int64_t>(o) * y.stride;
     const C bias = y.bias ? y.bias[o] : C(0);
-    for (std::int32_t x = lane; x < tile.reads.columns; x += kWarp) {
-        const T* column = slice + job.taps[0].index(tile.reads.first_column + x) * job.input.stride[0];
-        C sum = count > 0 ? weight[0] * static_cast<C>(column[y.index(first) * job.input.stride[1]]) : C(0);
-#pragma unroll 4
-        for (std::int32_t t = 1; t < count; ++t) {
-            sum = std::fma(weight[t], static_cast<C>(column[y.index(first + t) * job.input.stride[1]]), sum);
+    for (std::int32_t x = lane; x < tile.reads.columns; x += kSide * kWarp) {
+        std::int32_t column[kSide];
+        C sum[kSide];
+#pragma unroll
+        for (int s = 0; s < kSide; ++s) {
+            const std::int32_t mine = min(x + s * kWarp, tile.reads.columns - 1);  // beyond: the last again
+            column[s] = job.taps[0].index(tile.reads.first_column + mine);
+            sum[s] = C(0);
         }
-        if (y.bias) sum += bias;
-        sums[x] = sum;
+#pragma unroll 2
+        for (std::int32_t t = 0; t < count; ++t) {
+            const T* voxels = slice + y.index(first + t) * job.input.stride[1];
+            const C w = weight[t];
+#pragma unroll
+            for (int s = 0; s < kSide; ++s) {
+                const C value = static_cast<C>(voxels[std::int64_t{column[s]} * stride]);
+                sum[s] = t == 0 ? w * value : std::fma(w, value, sum[s]);
+            }
+        }
+#pragma unroll
+        for (int s = 0; s < kSide; ++s) {
+            if (x + s * kWarp < tile.reads.columns) sums[x + s * kWarp] = y.bias ? sum[s] + bias : sum[s];
+        }
     }
 }
 
 /// The y sums of a slice of the input.
-template <typename C>
+template <int kSide, typename C>
 __device__ void fill_rows(const MarchJob<C>& job, const Tile& tile, std::int64_t slice, int thread, C* rows) {
     with_type_of<C>(job.input.dtype, [&](auto typed) {
         using T = typename decltype(typed)::type;
         const T* first = voxels_of<T>(job.input, job.volumes.input_step, tile.volume) + slice * job.input.stride[2];
         for (std::int32_t row = thread / kWarp; row < tile.rows; row += kThreads / kWarp) {
-            sum_y<C, T>(job, tile, first, row, thread % kWarp, rows + row * job.columns);
+            sum_y<kSide>(job, tile, first, row, thread % kWarp, rows + row * job.columns);
         }
     });
+}
+
+/// Asks for what a later slice will be read for, as far as it lies in rows.
+template <typename C>
+__device__ void prefetch_rows(const MarchJob<C>& job, const Tile& tile, std::int32_t slice, int thread) {
+    constexpr int kLineBytes = 128, kLanes = 8;
+    const AxisTaps<C>&x = job.taps[0], &y = job.taps[1], &z = job.taps[2];
+    if (job.input.stride[0] != 1 || x.wraps || y.wraps || z.wraps || slice >= z.n_in) return;
+    const std::int32_t a = y.first[tile.y0], last = tile.y0 + tile.rows - 1, b = y.first[last];
+    const std::int32_t begin = min(a, b), end = max(a + y.count[tile.y0], b + y.count[last]);
+    const std::int64_t corner =
+        tile.volume * job.volumes.input_step + slice * job.input.stride[2] + tile.reads.first_column;
+    const std::int32_t bytes = tile.reads.columns * job.voxel_bytes;
+    for (std::int32_t row = begin + thread / kLanes; row < end; row += kThreads / kLanes) {
+        const std::byte* line = job.input.data + (corner + row * job.input.stride[1]) * job.voxel_bytes;
+        for (std::int32_t at = thread % kLanes * kLineBytes; at < bytes; at += kLanes * kLineBytes) prefetch(line + at);
+    }
 }
 
 template <typename C, int kRows>
@@ -86,8 +126,15 @@ __host__ __device__ std::int32_t row_tiles(const MarchJob<C>& job) {
     return static_cast<std::int32_t>((job.covered.hi[1] - job.covered.lo[1] + kTileRows - 1) / kTileRows);
 }
 
+/// Blocks that a multiprocessor is to have room for: the large rings take its registers.
+template <typename C>
+constexpr int blocks_at_once(int taps) {
+    return taps * static_cast<int>(sizeof(C)) > 192 ? 1 : 2;
+}
+
 template <typename C, int kTaps>
-__global__ void __launch_bounds__(kThreads, 2) march_kernel(const __grid_constant__ JobList<MarchJob<C>> list) {
+__global__ void __launch_bounds__(kThreads, blocks_at_once<C>(kTaps))
+    march_kernel(const __grid_constant__ JobList<MarchJob<C>> list) {
     constexpr int kRows = rows_of<C>(kTaps);
     const int thread = static_cast<int>(threadIdx.x);
     const int column = thread % kMarchWidth, group = thread / kMarchWidth;
@@ -132,7 +179,8 @@ __global__ void __launch_bounds__(kThreads, 2) march_kernel(const __grid_constan
     // Shared rows alternate with the slices that are visited, not with their numbers.
     for (int visit = 0; left > 0; ++visit) {
         C* const sums = rows + (visit & 1) * buffer;
-        fill_rows(job, tile, z.index(slice), thread, sums);
+        prefetch_rows(job, tile, slice + 2, thread);
+        fill_rows<side_of<C>(kTaps)>(job, tile, z.index(slice), thread, sums);
         __syncthreads();
 #pragma unroll
         for (int t = 0; t + 1 < kTaps; ++t) {
@@ -161,7 +209,7 @@ __global__ void __launch_bounds__(kThreads, 2) march_kernel(const __grid_constan
         while (left > 0 && z.first[oz] + z.count[oz] - 1 == slice) {
             const std::int32_t begin = kTaps - z.count[oz];
             const C* weight = z.weight + static_cast<std::int64_t>(oz) * z.stride;
-            C result[kRows];
+            C result[kRows] = {};
 #pragma unroll
             for (int t = 0; t < kTaps; ++t) {
                 if (t < begin) continue;

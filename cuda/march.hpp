@@ -24,7 +24,8 @@ struct MarchTile {
 /// What lies outside `covered` is not written.
 template <typename C>
 struct MarchJob {
-    Field input, output;
+    Field input;  ///< its strides along x fit 32 bits
+    Field output;
     Volumes volumes;
     Box covered;
     AxisTaps<C> taps[3];
@@ -35,8 +36,9 @@ struct MarchJob {
     std::int32_t chunk_count;
     const MarchTile* tiles;  ///< along x
     std::int32_t tile_count;
-    std::int32_t tile_width;  ///< output columns of a tile, at most kMarchWidth
-    std::int32_t columns;     ///< the most of any tile
+    std::int32_t voxel_bytes;  ///< of the input
+    std::int32_t tile_width;   ///< output columns of a tile, at most kMarchWidth
+    std::int32_t columns;      ///< the most of any tile
     std::int32_t most_x_taps;
 };
 

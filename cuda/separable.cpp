@@ -190,6 +190,7 @@ template <typename C>
 MarchJob<C> Separable<C>::march_job(const Field& input, const Field& output, const Volumes& volumes,
                                     const math::Storing& storing) const {
     MarchJob<C> job{};
+    narrow(input.stride[0]);
     job.input = input;
     job.output = output;
     job.volumes = volumes;
@@ -201,6 +202,7 @@ MarchJob<C> Separable<C>::march_job(const Field& input, const Field& output, con
     job.chunk_count = static_cast<std::int32_t>(chunks_.size());
     job.tiles = tables_.at<MarchTile>(tile_place_);
     job.tile_count = static_cast<std::int32_t>(tiles_.size());
+    job.voxel_bytes = static_cast<std::int32_t>(size_of(input.dtype));
     job.tile_width = tile_width_;
     job.columns = columns_;
     job.most_x_taps = most_x_taps_;

@@ -13,7 +13,8 @@ std::int32_t narrow(std::int64_t value) {
     if (value >= -kMost && value <= kMost) return static_cast<std::int32_t>(value);
     throw Error(
         ErrorCode::unavailable,
-        fmt::format("backend cuda: an axis reaches index {}, it can do {}; choose --backend cpu", value, kMost));
+        fmt::format("backend cuda: an axis or a stride of {} voxels is too long, it can do {}; choose --backend cpu",
+                    value, kMost));
 }
 
 template <typename C>

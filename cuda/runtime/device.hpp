@@ -35,6 +35,11 @@ __device__ inline std::byte* shared_memory() {
     return reinterpret_cast<std::byte*>(revoxel_shared);
 }
 
+/// Asks the second-level cache for the line of an address.
+__device__ inline void prefetch(const std::byte* address) {
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
+}
+
 template <typename Job>
 void launch(void (*kernel)(JobList<Job>), unsigned blocks, unsigned threads, std::size_t shared_bytes,
             const JobList<Job>& list, StreamHandle stream) {
@@ -46,6 +51,7 @@ void launch(void (*kernel)(JobList<Job>), unsigned blocks, unsigned threads, std
 
 #else
 
+using simt::prefetch;
 using simt::shared_memory;
 
 template <typename Job>
