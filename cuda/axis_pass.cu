@@ -10,10 +10,11 @@ constexpr int kThreads = 256;
 
 template <typename C, typename T>
 __device__ C sum_along(const AxisPassJob<C>& job, const std::int64_t (&at)[3]) {
-    const auto o = static_cast<std::int64_t>(at[job.axis]);
+    const std::int64_t o = job.axis == 0 ? at[0] : job.axis == 1 ? at[1] : at[2];
     const std::int32_t first = job.taps.first[o], count = job.taps.count[o];
     const C* weight = job.taps.weight + o * job.taps.stride;
     std::int64_t base = 0;
+#pragma unroll
     for (int a = 0; a < 3; ++a) base += (a == job.axis ? job.shift[a] : at[a] + job.shift[a]) * job.input.stride[a];
     const T* line = reinterpret_cast<const T*>(job.input.data) + base;
     const std::int64_t stride = job.input.stride[job.axis];
@@ -39,7 +40,7 @@ __host__ __device__ std::int64_t voxels_in(const AxisPassJob<C>& job) {
 }
 
 template <typename C>
-__global__ void __launch_bounds__(kThreads) axis_pass_kernel(const __grid_constant__ JobList<AxisPassJob<C>> list) {
+__global__ void __launch_bounds__(kThreads, 4) axis_pass_kernel(const __grid_constant__ JobList<AxisPassJob<C>> list) {
     unsigned block = 0;
     const AxisPassJob<C>& job = job_of_block(list, block);
     const std::int64_t width = job.box.hi[0] - job.box.lo[0], height = job.box.hi[1] - job.box.lo[1],

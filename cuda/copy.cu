@@ -113,13 +113,7 @@ __global__ void __launch_bounds__(kBrickThreads) pick_kernel(const __grid_consta
     if (!brick_voxel(job.covered, block, at, volume)) return;
     const std::int64_t target = job.output.offset(at[0], at[1], at[2]) + volume * job.volumes.output_step;
     double c[3];
-    if (!locate(job.frame, job.affines, volume, at, c)) {
-        with_type(job.output.dtype, [&](auto typed) {
-            using T = typename decltype(typed)::type;
-            reinterpret_cast<T*>(job.output.data)[target] = math::saturate_round<T>(job.fill);
-        });
-        return;
-    }
+    if (!locate(job.frame, job.affines, volume, at, c)) return store_fill(job.fill, job.output, target);
     std::int64_t from[3];
     for (int a = 0; a < 3; ++a) {
         const std::int64_t nearest = math::floor_index(c[a] + 0.5 + math::kTieTolerance),

@@ -50,8 +50,16 @@ __device__ inline void with_type_of(DType dtype, F&& f) {
     }
 }
 
+/// A fill value, saturated into the type.
+__device__ __noinline__ inline void store_fill(double v, const Field& to, std::int64_t target) {
+    with_type(to.dtype, [&](auto typed) {
+        using T = typename decltype(typed)::type;
+        reinterpret_cast<T*>(to.data)[target] = math::saturate_round<T>(v);
+    });
+}
+
 template <typename Wide>
-__device__ __noinline__ void store_wide(Wide v, const Field& to, std::int64_t target) {
+__device__ __noinline__ inline void store_wide(Wide v, const Field& to, std::int64_t target) {
     with_type(to.dtype, [&](auto typed) {
         using T = typename decltype(typed)::type;
         reinterpret_cast<T*>(to.data)[target] = math::convert<T>(v);
