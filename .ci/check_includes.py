@@ -18,6 +18,7 @@ PUBLIC = {
     "geometry": {"dtype", "error", "float16", "grid", "version", "volume"},
     "plan": {"plan"},
     "executors": {"executor"},
+    "cuda": {"cuda"},
     "io": {"nifti"},
     "pipeline": {"resample", "revoxel"},
 }

@@ -30,11 +30,11 @@ if(NOT CMAKE_CUDA_COMPILER)
 endif()
 
 set(REVOXEL_HAS_CUDA ON)
-if(NOT CMAKE_CUDA_ARCHITECTURES)
-    # Machine code runs on every later minor version of its major one: 7.5; 8.0 to 8.9; 9.0. PTX of 9.0 is for what follows.
-    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90)
+if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+    # Turing to Blackwell; PTX of the last is for what follows.
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
 endif()
-enable_language(CUDA)
+enable_language(CUDA)  # takes CUDAARCHS from the environment
 find_package(CUDAToolkit REQUIRED)
 set(CMAKE_CUDA_STANDARD 17)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)

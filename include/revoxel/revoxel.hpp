@@ -1,6 +1,7 @@
 // Everything that is public. See docs/cpp-api.md for a worked example.
 #pragma once
 
+#include "revoxel/cuda.hpp"
 #include "revoxel/dtype.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/executor.hpp"

@@ -307,6 +307,37 @@ TEST(Gather, ShearedGrids) {
     }
 }
 
+// A patch plan with the affine of an oblique grid is that grid's plan.
+TEST(Gather, PatchesAreObliqueGrids) {
+    const Grid input = axis_grid({14, 12, 11}, {1, 1, 1});
+    const Grid output = turned_grid(input, {9, 10, 8}, {0.9, 0.8, 1.0}, {12, -17, 33});
+    for (Kernel kernel : kGatherKernels) {
+        PlanOptions options;
+        options.kernel = kernel;
+        options.antialias = Antialias::none;
+        options.fill = 7;
+        const Plan oblique = make_plan(input, output, options);
+        Plan patch = make_patch_plan(input.extent, output.extent, options);
+        EXPECT_FALSE(patch.separable);
+        EXPECT_EQ(patch.covered, (Box3{{0, 0, 0}, output.extent}));
+        std::get<AffineGather>(patch.stages.back()).out_to_in = std::get<AffineGather>(oblique.stages.back()).out_to_in;
+        Field field(input.extent, DType::float32, Layout::packed);
+        fill_random(field, 3);
+        EXPECT_EQ(check_backends(patch, field, Layout::packed), check_backends(oblique, field, Layout::packed))
+            << name_of(kernel);
+    }
+}
+
+TEST(Gather, PatchesTakeNoLowPass) {
+    PlanOptions stretch, blur, aperture;
+    stretch.antialias = {Antialias::none, Antialias::stretch, Antialias::none};
+    blur.blur = {0, 0.5, 0};
+    aperture.aperture = {1, 1, 2};
+    for (const PlanOptions& options : {stretch, blur, aperture}) {
+        EXPECT_THROW(make_patch_plan({9, 9, 9}, {4, 4, 4}, options), Error);
+    }
+}
+
 // Thin inputs: coefficients and low-pass of axes of one and two voxels.
 TEST(Gather, OddSizes) {
     for (const Extent& n : {Extent{1, 1, 1}, Extent{1, 13, 1}, Extent{2, 1, 9}, Extent{17, 5, 1}, Extent{3, 3, 3}}) {
