@@ -1,6 +1,7 @@
 // One harness for any executor: what it is given, what it must not touch, and what its result is compared with.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +13,13 @@
 #include "revoxel/volume.hpp"
 
 namespace revoxel::harness {
+
+/// Whether the executor under test runs in the SIMT layer (tests/simt), a thousand times slower than on a device.
+#if defined(REVOXEL_TEST_SIMT)
+inline constexpr bool kEmulated = true;
+#else
+inline constexpr bool kEmulated = false;
+#endif
 
 /// How a field lies in memory. All but `packed` leave gaps that nobody may write to, and that hold NaN when read.
 enum class Layout {
@@ -60,6 +68,9 @@ private:
 /// Reproducible noise in a range that suits the dtype: all of it for 8 and 16 bits, +-2^30, 2^31 or 2^51 for the wider
 /// integers (so that doubles hold them), +-1000 for floats.
 void fill_random(Field& field, std::uint64_t seed);
+/// The same as labels. In the SIMT layer five values: the CUDA executor counts label by label, and where every voxel
+/// has its own, each of the layer's threads, which run one after the other, would walk hundreds of times.
+void fill_labels(Field& field, std::uint64_t seed);
 
 /// Grids for tests.
 Grid axis_grid(const Extent& extent, const Vec3& spacing_mm, const Vec3& origin_mm = {0, 0, 0});
@@ -82,12 +93,17 @@ std::string describe(const Case& c);
 struct Subject {
     Backend backend;
     int threads;
-    const char* isa = nullptr;         ///< instruction set to stay within; null: the best of this machine
-    const char* simt_order = nullptr;  ///< of the SIMT layer's threads (tests/simt/simt.hpp)
+    const char* isa = nullptr;  ///< instruction set to stay within; null: the best of this machine
+    /// Of the SIMT layer's threads (tests/simt/simt.hpp), in the first and in the second run.
+    std::array<const char*, 2> simt_orders{};
 };
 
-/// The executors that must agree with the reference executor bit for bit.
+/// The executors that must agree with the reference executor bit for bit: those of the CPU; built with
+/// REVOXEL_TEST_SIMT the CUDA executor in the SIMT layer, where two of three orders of threads take turns from call to
+/// call (tests/simt/test_orders.cpp takes all three).
 std::vector<Subject> subjects();
+/// The reference executor's backend and those of subjects(), once each.
+std::vector<Backend> backends();
 
 /// Runs a plan on `input` and returns the packed output bytes. Expects that nothing but voxels was written, that every
 /// voxel was written (the result must not depend on what was there), and that a second run gives the same bytes.
@@ -97,9 +113,11 @@ std::vector<std::byte> run_checked(const Plan& plan, const Subject& subject, con
 /// within float rounding. Returns the reference's output as double.
 std::vector<double> check_case(const Case& c);
 /// Only the executors against the reference, on given data.
-std::vector<std::byte> check_backends(const Plan& plan, const Field& input, Layout output_layout);
+std::vector<std::byte> check_backends(const Plan& plan, const Field& input, Layout output_layout,
+                                      const std::vector<Subject>& tested = subjects());
 /// Only the oracle: every voxel within the error bound, then stored (so that where the bound straddles a rounding of
-/// integers, both are right); labels exactly, but where rounding of weights decides a vote; fill exactly.
+/// integers, both are right); labels exactly, but where rounding of weights decides a vote; fill exactly. Not for the
+/// CUDA executor: that the reference is right, the same tests on the CPU have shown.
 void check_oracle(const Plan& plan, const Field& input, const std::vector<std::byte>& output);
 
 /// Reads voxel `index` (packed order) of `bytes` as double.

@@ -28,7 +28,7 @@ TEST(Executors, HaveDifferentNames) {
     const Grid grid = axis_grid({4, 4, 4}, {1, 1, 1});
     const Plan plan = make_plan(grid, with_spacing(grid, {0.7, 0.7, 0.7}), {});
     std::set<std::string> names;
-    for (Backend backend : {Backend::reference, Backend::cpu}) names.insert(make_executor(plan, backend)->name());
+    for (Backend backend : backends()) names.insert(make_executor(plan, backend)->name());
     EXPECT_EQ(names.size(), 2u);
 }
 
@@ -39,7 +39,7 @@ TEST(Executors, RefuseViewsThatDoNotFit) {
         output(plan.output.extent, DType::float32, Layout::packed);
     Field wrong_type(grid.extent, DType::float64, Layout::packed),
         wrong_extent({4, 5, 7}, DType::float32, Layout::packed);
-    for (Backend backend : {Backend::reference, Backend::cpu}) {
+    for (Backend backend : backends()) {
         const auto executor = make_executor(plan, backend);
         EXPECT_THROW(executor->run(wrong_type.view(), output.view()), Error);
         EXPECT_THROW(executor->run(wrong_extent.view(), output.view()), Error);
@@ -408,7 +408,7 @@ TEST(Executors, RunAgainOnAnotherVolume) {
             PlanOptions options;
             options.kernel = kernel;
             const Plan plan = make_plan(input, output, options);
-            for (Backend backend : {Backend::reference, Backend::cpu}) {
+            for (Backend backend : backends()) {
                 const auto executor = make_executor(plan, backend);
                 std::vector<std::byte> first;
                 for (std::uint64_t seed : {1u, 2u, 3u, 1u}) {
@@ -436,7 +436,7 @@ TEST(Executors, FramesAndComponentsOfAVolume) {
     const Plan plan = make_plan(grid, output, options);
     Volume in(grid, DType::uint8, 2, 3);
     for (std::int64_t b = 0; b < in.size_bytes(); ++b) in.data()[b] = static_cast<std::byte>(b * 7919 % 251);
-    for (Backend backend : {Backend::reference, Backend::cpu}) {
+    for (Backend backend : backends()) {
         const auto executor = make_executor(plan, backend);
         Volume out(output, DType::uint8, 2, 3);
         for (std::int64_t frame = 0; frame < 2; ++frame)

@@ -48,9 +48,9 @@ void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias a
     const Plan plan = make_plan(input, output, options);
     SCOPED_TRACE(describe({input, output, options}));
     Field whole(input.extent, DType::float32, Layout::packed);
-    fill_random(whole, 11);
+    (options.labels ? fill_labels : fill_random)(whole, 11);
     const auto reference = make_executor(plan, Backend::reference);
-    const auto cpu = make_executor(plan, Backend::cpu);
+    const auto other = make_executor(plan, backends().back());
     const auto run = [&](Executor& executor, const Field& field) {
         Field out(output.extent, DType::float32, Layout::packed);
         executor.run(field.view(), out.view());
@@ -67,7 +67,7 @@ void check_box(const Grid& input, const Grid& output, Kernel kernel, Antialias a
         Field part(input.extent, DType::float32, Layout::packed);
         const double nan = std::numeric_limits<double>::quiet_NaN();
         part.fill([&](auto i, auto j, auto k) { return contains(needed, i, j, k) ? whole.get(i, j, k) : nan; });
-        for (Executor* executor : {reference.get(), cpu.get()}) {
+        for (Executor* executor : {reference.get(), other.get()}) {
             EXPECT_TRUE(cut(run(*executor, part), output.extent, box) == cut(expected, output.extent, box))
                 << executor->name() << ": voxels outside input_box matter, box " << b;
         }

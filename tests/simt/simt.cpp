@@ -1,12 +1,14 @@
 #include "simt/simt.hpp"
 
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
 #include <ucontext.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -24,6 +26,13 @@ constexpr int kRunning = 0, kEnded = -1;  // else the line of the barrier that a
 
 long launch_count = 0;
 
+/// Of number n, x fastest.
+Index3 index_of(std::size_t n, const Index3& size) {
+    return {static_cast<unsigned>(n % size.x), static_cast<unsigned>(n / size.x % size.y),
+            static_cast<unsigned>(n / size.x / size.y)};
+}
+
+/// A stack of its own for one thread of a block. It runs one kernel after the other, so that stacks are made once.
 struct Fiber {
     ucontext_t context{};
     std::unique_ptr<std::byte[]> stack{new std::byte[kStackBytes]};
@@ -31,67 +40,122 @@ struct Fiber {
     int state = kRunning;
 };
 
+/// What lets the fibers run, on the stack of the program, and what they run.
+struct Scheduler {
+    ucontext_t context{};
+    const void* stack = nullptr;
+    std::size_t stack_bytes = 0;
+    Fiber* current = nullptr;
+    const std::function<void()>* kernel = nullptr;
+    std::byte* shared = nullptr;
+};
+thread_local Scheduler scheduler;
+
+// The address sanitizer keeps the bounds of the stack in use, so it is told when another one is.
+#if defined(__SANITIZE_ADDRESS__)
+void start_switch(void** fake_stack, const void* to, std::size_t bytes) {
+    __sanitizer_start_switch_fiber(fake_stack, to, bytes);
+}
+void finish_switch(void* fake_stack, const void** from, std::size_t* bytes) {
+    __sanitizer_finish_switch_fiber(fake_stack, from, bytes);
+}
+#else
+void start_switch(void**, const void*, std::size_t) {}
+void finish_switch(void*, const void**, std::size_t*) {}
+#endif
+
+/// Back to the scheduler, until it lets this fiber run again.
+void leave(Fiber& fiber) {
+    void* fake_stack = nullptr;
+    start_switch(&fake_stack, scheduler.stack, scheduler.stack_bytes);
+    swapcontext(&fiber.context, &scheduler.context);
+    finish_switch(fake_stack, &scheduler.stack, &scheduler.stack_bytes);
+}
+
+void resume(Fiber& fiber) {
+    void* fake_stack = nullptr;
+    scheduler.current = &fiber;
+    start_switch(&fake_stack, fiber.stack.get(), kStackBytes);
+    swapcontext(&scheduler.context, &fiber.context);
+    finish_switch(fake_stack, nullptr, nullptr);
+}
+
+void run_kernels() {
+    finish_switch(nullptr, &scheduler.stack, &scheduler.stack_bytes);
+    Fiber& fiber = *scheduler.current;
+    for (;;) {
+        (*scheduler.kernel)();
+        fiber.state = kEnded;
+        leave(fiber);
+    }
+}
+
+std::unique_ptr<Fiber> make_fiber() {
+    auto fiber = std::make_unique<Fiber>();
+    getcontext(&fiber->context);
+    fiber->context.uc_stack.ss_sp = fiber->stack.get();
+    fiber->context.uc_stack.ss_size = kStackBytes;
+    makecontext(&fiber->context, run_kernels, 0);
+    // The sanitizer's own swapcontext forgets all that it knows of a stack whose size it finds.
+    fiber->context.uc_stack.ss_size = 0;
+    return fiber;
+}
+
+/// Fibers between two kernels.
+std::vector<std::unique_ptr<Fiber>>& idle_fibers() {
+    thread_local std::vector<std::unique_ptr<Fiber>> idle;
+    return idle;
+}
+
 /// The threads of a block and its shared memory; used for one block after the other.
 class Block {
 public:
-    Block(const Index3& size, std::size_t shared_bytes, const std::function<void()>& kernel)
-        : size_(size),
-          shared_bytes_(shared_bytes),
-          memory_(new std::byte[shared_bytes + 2 * kGuardBytes]),
-          kernel_(kernel),
-          fibers_(static_cast<std::size_t>(size.x) * size.y * size.z) {
-        std::size_t n = 0;
-        for (unsigned z = 0; z < size.z; ++z)
-            for (unsigned y = 0; y < size.y; ++y)
-                for (unsigned x = 0; x < size.x; ++x) fibers_[n++].index = {x, y, z};
+    Block(const Index3& size, std::size_t shared_bytes) : shared_bytes_(shared_bytes) {
+        auto& idle = idle_fibers();
+        for (std::size_t n = 0; n < std::size_t{size.x} * size.y * size.z; ++n) {
+            if (idle.empty()) idle.push_back(make_fiber());
+            fibers_.push_back(std::move(idle.back()));
+            idle.pop_back();
+            fibers_.back()->index = index_of(n, size);
+        }
     }
-    ~Block() { ASAN_UNPOISON_MEMORY_REGION(memory_.get(), shared_bytes_ + 2 * kGuardBytes); }
+    ~Block() {
+        ASAN_UNPOISON_MEMORY_REGION(memory_.get(), shared_bytes_ + 2 * kGuardBytes);
+        // A fiber in the middle of a kernel cannot run another.
+        for (auto& fiber : fibers_) {
+            if (fiber->state == kEnded) idle_fibers().push_back(std::move(fiber));
+        }
+    }
     Block(const Block&) = delete;
     Block& operator=(const Block&) = delete;
 
-    std::byte* shared() { return memory_.get() + kGuardBytes; }
-
     void run(const std::vector<std::size_t>& order) {
+        scheduler.shared = shared();
         std::memset(memory_.get(), 0xff, shared_bytes_ + 2 * kGuardBytes);
         poison(true);
-        for (Fiber& fiber : fibers_) start(fiber);
+        for (auto& fiber : fibers_) fiber->state = kRunning;
         while (step(order)) {
         }
         poison(false);
         check_guards();
     }
 
-    void wait(int line) {
-        Fiber& fiber = *current_;
-        fiber.state = line;
-        swapcontext(&fiber.context, &scheduler_);
-        threadIdx = fiber.index;
-    }
-
 private:
-    void start(Fiber& fiber) {
-        fiber.state = kRunning;
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.get();
-        fiber.context.uc_stack.ss_size = kStackBytes;
-        fiber.context.uc_link = &scheduler_;
-        makecontext(&fiber.context, reinterpret_cast<void (*)()>(&Block::enter), 0);
-    }
-    static void enter();
+    std::byte* shared() { return memory_.get() + kGuardBytes; }
 
     /// All threads to their next barrier or end; false when all have ended.
     bool step(const std::vector<std::size_t>& order) {
         for (const std::size_t n : order) {
-            current_ = &fibers_[n];
-            if (current_->state == kEnded) continue;
-            current_->state = kRunning;
-            threadIdx = current_->index;
-            swapcontext(&scheduler_, &current_->context);
+            Fiber& fiber = *fibers_[n];
+            if (fiber.state == kEnded) continue;
+            fiber.state = kRunning;
+            threadIdx = fiber.index;
+            resume(fiber);
         }
-        const int state = fibers_[0].state;
-        for (const Fiber& fiber : fibers_) {
-            if (fiber.state == state) continue;
-            throw std::logic_error("thread " + name_of(fibers_[0]) + " and thread " + name_of(fiber) +
+        const int state = fibers_[0]->state;
+        for (const auto& fiber : fibers_) {
+            if (fiber->state == state) continue;
+            throw std::logic_error("thread " + name_of(*fibers_[0]) + " and thread " + name_of(*fiber) +
                                    " of a block do not meet at one barrier");
         }
         return state != kEnded;
@@ -119,22 +183,10 @@ private:
         }
     }
 
-    Index3 size_;
     std::size_t shared_bytes_;
-    std::unique_ptr<std::byte[]> memory_;
-    const std::function<void()>& kernel_;
-    std::vector<Fiber> fibers_;
-    Fiber* current_ = nullptr;
-    ucontext_t scheduler_{};
+    std::unique_ptr<std::byte[]> memory_{new std::byte[shared_bytes_ + 2 * kGuardBytes]};
+    std::vector<std::unique_ptr<Fiber>> fibers_;
 };
-
-thread_local Block* running = nullptr;
-
-void Block::enter() {
-    Block& block = *running;
-    block.kernel_();
-    block.current_->state = kEnded;
-}
 
 std::vector<std::size_t> ordered(std::size_t n, Order order) {
     std::vector<std::size_t> all(n);
@@ -155,27 +207,39 @@ Order order_from_environment() {
 }
 
 std::byte* shared_memory() {
-    return running->shared();
+    return scheduler.shared;
 }
 
 void synchronise(int line) {
-    running->wait(line);
+    Fiber* const fiber = scheduler.current;
+    if (fiber == nullptr) throw std::logic_error("a kernel that was given no shared memory waits at a barrier");
+    fiber->state = line;
+    leave(*fiber);
 }
 
 void run(const Index3& grid, const Index3& block, std::size_t shared_bytes, const std::function<void()>& kernel) {
     ++launch_count;
     const Order order = order_from_environment();
     const std::vector<std::size_t> threads = ordered(static_cast<std::size_t>(block.x) * block.y * block.z, order);
-    Block one(block, shared_bytes, kernel);
-    running = &one;
+    const std::vector<std::size_t> blocks = ordered(static_cast<std::size_t>(grid.x) * grid.y * grid.z, order);
     gridDim = grid;
     blockDim = block;
-    for (const std::size_t n : ordered(static_cast<std::size_t>(grid.x) * grid.y * grid.z, order)) {
-        blockIdx = {static_cast<unsigned>(n % grid.x), static_cast<unsigned>(n / grid.x % grid.y),
-                    static_cast<unsigned>(n / grid.x / grid.y)};
-        one.run(threads);
+    scheduler.kernel = &kernel;
+    scheduler.current = nullptr;
+    std::optional<Block> fibers;
+    if (shared_bytes > 0) fibers.emplace(block, shared_bytes);
+    for (const std::size_t n : blocks) {
+        blockIdx = index_of(n, grid);
+        if (fibers) {
+            fibers->run(threads);
+            continue;
+        }
+        // Threads that share nothing wait for nothing: each runs from its begin to its end.
+        for (const std::size_t t : threads) {
+            threadIdx = index_of(t, block);
+            kernel();
+        }
     }
-    running = nullptr;
 }
 
 long launches() {

@@ -1,7 +1,7 @@
 // A few jobs through the march: odd sizes, more than one tile, chunk and group of rows. The mutation check runs it too.
 #include <gtest/gtest.h>
 
-#include "backends/harness.hpp"
+#include "simt/orders.hpp"
 
 namespace revoxel::harness {
 namespace {
@@ -15,7 +15,7 @@ void check_executors(const Extent& input, const Extent& output, Kernel kernel) {
     c.options.kernel = kernel;
     Field field(c.input.extent, c.options.input_dtype, Layout::padded);
     fill_random(field, 1);
-    check_backends(make_plan(c.input, c.output, c.options), field, Layout::padded);
+    check_backends(make_plan(c.input, c.output, c.options), field, Layout::padded, kEveryOrder);
 }
 
 TEST(March, UpAndDown) {

@@ -72,8 +72,9 @@ TEST_P(Simt, ThreadsThatDoNotMeetAreTold) {
             __syncthreads();
         }
     };
-    EXPECT_THROW(simt::run({1, 1, 1}, {8, 1, 1}, 0, one_leaves), std::logic_error);
-    EXPECT_THROW(simt::run({1, 1, 1}, {8, 1, 1}, 0, two_barriers), std::logic_error);
+    EXPECT_THROW(simt::run({1, 1, 1}, {8, 1, 1}, 8, one_leaves), std::logic_error);
+    EXPECT_THROW(simt::run({1, 1, 1}, {8, 1, 1}, 8, two_barriers), std::logic_error);
+    EXPECT_THROW(simt::run({1, 1, 1}, {8, 1, 1}, 0, [] { __syncthreads(); }), std::logic_error);
 }
 
 #if !defined(__SANITIZE_ADDRESS__)
