@@ -15,7 +15,9 @@
 #include <sstream>
 #include <type_traits>
 
+#include "engine/cuda_backend.hpp"
 #include "oracle/oracle.hpp"
+#include "revoxel/error.hpp"
 
 namespace revoxel::harness {
 namespace {
@@ -157,6 +159,36 @@ private:
         return says(got, "value", exact) + text.str();
     }
 };
+
+#if defined(REVOXEL_TEST_GPU)
+/// Why there is no device to test; empty: there is one.
+std::string missing_device() {
+    if (cuda::available()) return "";
+    const Grid grid = axis_grid({1, 1, 1}, {1, 1, 1});
+    try {
+        make_executor(make_plan(grid, grid, {}), Backend::cuda);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return cuda::description();
+}
+
+// Ends each test before it begins where there is no device. From an Environment no test would be skipped by name.
+class RequireDevice final : public testing::EmptyTestEventListener {
+    void OnTestStart(const testing::TestInfo&) override {
+        static const std::string missing = missing_device();
+        if (missing.empty()) return;
+        const char* required = std::getenv("REVOXEL_REQUIRE_GPU");
+        if (required && std::string(required) == "1") FAIL() << missing << " (REVOXEL_REQUIRE_GPU=1)";
+        GTEST_SKIP() << missing;
+    }
+};
+
+const bool kRequireDevice = [] {
+    testing::UnitTest::GetInstance()->listeners().Append(new RequireDevice);
+    return true;
+}();
+#endif
 
 const auto* const kPrintObserved = testing::AddGlobalTestEnvironment(new PrintObserved);
 
@@ -343,6 +375,8 @@ std::vector<Subject> subjects() {
     static std::mt19937 random;  // a plain turn could keep step with the loops of a test
     const std::size_t first = random() % 3;
     return {{Backend::cuda, 1, nullptr, {kOrders[first], kOrders[(first + 1) % 3]}}};
+#elif defined(REVOXEL_TEST_GPU)
+    return {{Backend::cuda, 1}};
 #else
     return {{Backend::cpu, 1}, {Backend::cpu, 2},       {Backend::cpu, 3},
             {Backend::cpu, 5}, {Backend::cpu, 2, "v3"}, {Backend::cpu, 2, "portable"}};

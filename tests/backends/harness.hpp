@@ -100,7 +100,7 @@ struct Subject {
 
 /// The executors that must agree with the reference executor bit for bit: those of the CPU; built with
 /// REVOXEL_TEST_SIMT the CUDA executor in the SIMT layer, where two of three orders of threads take turns from call to
-/// call (tests/simt/test_orders.cpp takes all three).
+/// call (tests/simt/test_orders.cpp takes all three); with REVOXEL_TEST_GPU the CUDA executor on a device.
 std::vector<Subject> subjects();
 /// The reference executor's backend and those of subjects(), once each.
 std::vector<Backend> backends();
