@@ -70,7 +70,7 @@ THIRD_PARTY = {
     "nlohmann/": {"pipeline", "cli", "bench"},
     "CLI/": {"cli", "bench"},
     "nanobind/": {"python"},
-    "cuda": {"cuda"},
+    "cuda": {"cuda", "bench"},
     "thrust/": {"cuda"},
     "cub/": {"cuda"},
     "nvtx3/": {"cuda"},
