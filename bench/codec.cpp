@@ -6,6 +6,11 @@
 // Sizes are of all files together, MB those of the data before compression, times the median of five runs, or one where
 // a run takes more than a second. One core: seconds of processor time, which other programs disturb little. Several
 // threads: seconds by the clock, so on a quiet machine please.
+//
+//     bench_codec --files THREADS INPUT.nii.gz RESULT.nii.gz
+//
+// prints JSON: seconds by the clock for decoding the one and for encoding the other at the default level, in memory,
+// and no resampling: what a run from file to file cannot be faster than.
 #include <fmt/format.h>
 #include <isa-l/igzip_lib.h>
 #include <time.h>
@@ -16,6 +21,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -170,6 +176,21 @@ void decompress_isal(const Bytes& gz, Bytes& data) {
     check(isal_inflate(&state) == ISAL_DECOMP_OK && state.avail_out == 0, "ISA-L");
 }
 
+Bytes file_bytes(const std::string& path) {
+    Bytes bytes(std::filesystem::file_size(path));
+    std::ifstream file(path, std::ios::binary);
+    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (!file) throw Error(ErrorCode::input, fmt::format("{}: cannot be read", path));
+    return bytes;
+}
+
+void print_limits(int threads, const std::string& input, const std::string& result) {
+    const Bytes gz = file_bytes(input), data = read_all(result);
+    const double decode = median_seconds(CLOCK_MONOTONIC, [&] { decompress(gz); });
+    const double encode = median_seconds(CLOCK_MONOTONIC, [&] { compress(data, io::kFastCompression, threads); });
+    fmt::print("{{\"decode_s\": {}, \"encode_s\": {}, \"threads\": {}}}\n", decode, encode, threads);
+}
+
 struct Row {
     std::string name;
     std::function<Bytes(const Bytes&, int threads)> encode;
@@ -225,10 +246,15 @@ void print_table(const std::vector<Bytes>& files, int threads) {
 int main(int argc, char** argv) {
     using namespace revoxel;
     if (argc < 4) {
-        fmt::print(stderr, "usage: {} NAME THREADS FILE...\n", argv[0]);
+        fmt::print(stderr, "usage: {} NAME THREADS FILE...\n       {} --files THREADS INPUT RESULT\n", argv[0],
+                   argv[0]);
         return 2;
     }
     try {
+        if (std::string(argv[1]) == "--files" && argc == 5) {
+            print_limits(std::atoi(argv[2]), argv[3], argv[4]);
+            return 0;
+        }
         std::vector<Bytes> files;
         double bytes = 0;
         for (int n = 3; n < argc; ++n) {
