@@ -311,6 +311,17 @@ def test_without_programs_it_says_which(tmp_path, capsys):
     assert "bench_gpu, revoxel, bench_codec not in" in capsys.readouterr().err
 
 
+def test_nothing_is_built_where_there_is_no_gpu(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    monkeypatch.setattr(gpu, "driver_has_a_gpu", lambda: False)
+    monkeypatch.setattr(gpu.shutil, "which", lambda name: name)
+    with pytest.raises(SystemExit) as ended:
+        gpu.main(["--build", str(tmp_path / "build/gpu"), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 5
+    assert "no GPU" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 FAULTY = """#!{python}
 import json, sys
 words = sys.argv[1:]
