@@ -1,4 +1,5 @@
 // Plans on a device: which kernels a plan needs, and queueing them for one volume or for many.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "range.hpp"
 #include "revoxel/cuda.hpp"
 #include "revoxel/error.hpp"
+#include "runtime/device_volume.hpp"
 #include "runtime/memory.hpp"
 #include "separable.hpp"
 #include "tables.hpp"
@@ -137,15 +139,17 @@ public:
         if (plan_.is_copy()) return add_copy(permuted_job(fields), queue);
         if (plan_.options.labels) return add_votes(permuted_job(fields), queue);
         if (scratch_bytes() == 0) return add_sums(fields, queue);
+        // Gathers from one volume share what is made of it.
+        if (gather_ && job.input_step == 0) return run_sums(fields, stream);
         for (std::int64_t n = 0; n < job.count; ++n) run_sums(fields.volume(n), stream);
     }
 
     std::int64_t bytes() const noexcept override {
-        return static_cast<std::int64_t>(tables_.bytes() + filtered_.bytes() + range_.bytes() +
+        return static_cast<std::int64_t>(tables_.bytes() + filtered_.bytes() + texture_.bytes() + range_.bytes() +
                                          (separable_ ? separable_->bytes() : 0));
     }
     std::int64_t scratch_bytes() const noexcept override {
-        return static_cast<std::int64_t>(filtered_.bytes() + range_.bytes() +
+        return static_cast<std::int64_t>(filtered_.bytes() + texture_.bytes() + range_.bytes() +
                                          (separable_ ? separable_->scratch_bytes() : 0));
     }
     const Plan& plan() const noexcept override { return plan_; }
@@ -186,12 +190,28 @@ private:
             filtered_ = DeviceMemory(static_cast<std::size_t>(n[0] * n[1] * n[2]) * sizeof(C));
             separable_.emplace(passes_, from, n, Box3{{0, 0, 0}, n}, stream);
         }
+        prepare_texture();
         for (std::size_t a = 0; a < 3; ++a) {
             if (gather_->norm[a].empty()) continue;
             std::vector<C> norm;
             for (const double v : gather_->norm[a]) norm.push_back(static_cast<C>(v));
             norm_[a] = tables_.add(norm);
         }
+    }
+
+    /// Of the array that the gather reads.
+    void prepare_texture() {
+        const DType dtype = !separable_ ? plan_.options.input_dtype : sizeof(C) == 4 ? DType::float32 : DType::float64;
+        bool linear = true, whole = true;
+        for (std::size_t a = 0; a < 3; ++a) {
+            linear = linear && gather_->kernel[static_cast<int>(a)] == Kernel::linear;
+            whole = whole && gather_->norm[a].empty();
+        }
+        const bool interpolates = options_.precision == Precision::fast && linear && whole && sizeof(C) == 4;
+        const std::int64_t extent[3] = {gather_->extent[0], gather_->extent[1], gather_->extent[2]};
+        if ((!options_.textures && !interpolates) || !fits_texture(extent)) return;
+        if (interpolates) full_scale_ = full_scale(dtype);
+        texture_ = DeviceVolume(extent, dtype, interpolates ? DeviceVolume::Read::filtered : DeviceVolume::Read::bits);
     }
 
     FieldJob permuted_job(FieldJob job) const {
@@ -274,7 +294,7 @@ private:
             separable_->march_job(straight.input, straight.output, straight.volumes, storing()));
     }
 
-    /// One volume, step by step.
+    /// One volume, step by step; or several gathers from one.
     void run_sums(const FieldJob& fields, StreamHandle stream) const {
         if (range_.range()) range_.find(fields.input, stream);
         if (!gather_) {
@@ -289,7 +309,12 @@ private:
                            {1, n[0], n[0] * n[1]}};
             separable_->run(fields.input, source, {}, stream);
         }
-        const GatherJob<C> job = gather_job(source, fields);
+        GatherJob<C> job = gather_job(source, fields);
+        if (texture_.texture() != 0 && copyable(source)) {
+            texture_.fill(source, stream);
+            job.texture = texture_.texture();
+            job.filtered = full_scale_;
+        }
         gather(&job, 1, stream);
     }
 
@@ -306,6 +331,7 @@ private:
         for (int a = 0; a < 3; ++a) {
             const auto d = static_cast<std::size_t>(a);
             job.kernel[a] = point_kernel(gather_->kernel[a], gather_->shape);
+            job.taps = std::max(job.taps, most_taps(job.kernel[a]));
             job.origin[a] = gather_->origin[d];
             job.norm[a] = tables_.at<C>(norm_[d]);
         }
@@ -318,6 +344,8 @@ private:
     std::vector<const AxisPass*> passes_;   ///< in plan_
     const AffineGather* gather_ = nullptr;  ///< in plan_
     DeviceMemory filtered_;                 ///< what the gather reads, after the passes
+    DeviceVolume texture_;                  ///< a copy of what the gather reads; may be none
+    float full_scale_ = 0.0f;               ///< of a texture that interpolates
     RangeFinder range_;                     ///< of plans that clip to it
     std::optional<Separable<C>> separable_;
     Tables tables_;

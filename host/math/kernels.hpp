@@ -160,47 +160,84 @@ struct GatherTaps {
     T weight[kGatherTaps];
 };
 
-/// Weights in double, for the forms that have no closed polynomial in T. `base` is floor(c), f the fraction.
-template <typename T>
-REVOXEL_HD inline void general_taps(const PointKernel& kernel, std::int64_t base, double f, GatherTaps<T>& taps) {
-    double weight[kGatherTaps];
-    double low = 0.0;  // position of the first tap, relative to c
+/// Taps first + t, t < count, of which tap t lies at low + t from the position.
+struct TapSpan {
+    std::int64_t first;
+    int count;
+    double low;
+};
+
+/// Of the forms whose weights are computed in double. `base` is floor(c), f the fraction.
+REVOXEL_HD inline TapSpan general_span(const PointKernel& kernel, std::int64_t base, double f) {
     if (kernel.form == PointKernel::Form::bspline) {
         const bool even = kernel.degree % 2 == 0;
         const int left = even ? kernel.degree / 2 - (f >= 0.5 ? 1 : 0) : (kernel.degree - 1) / 2;
-        taps.first = base - left;
-        taps.end = kernel.degree + 1;
-        low = -static_cast<double>(left) - f;
-        for (int t = 0; t < taps.end; ++t) weight[t] = bspline(kernel.degree, low + t);
-    } else if (kernel.form == PointKernel::Form::windowed_sinc) {
-        taps.first = base - kernel.radius + 1;
-        taps.end = 2 * kernel.radius;
-        low = 1.0 - static_cast<double>(kernel.radius) - f;
-        for (int t = 0; t < taps.end; ++t) {
-            weight[t] = windowed_sinc(kernel.window, static_cast<double>(kernel.radius), low + t);
-        }
-    } else {
-        const std::int64_t begin = floor_index(f + 0.5 - kernel.reach + kTieTolerance),
-                           end = ceil_index(f + 0.5 + kernel.reach - kTieTolerance);
-        taps.first = base + begin;
-        taps.end = static_cast<int>(end - begin);
-        low = static_cast<double>(begin) - f;
-        for (int t = 0; t < taps.end; ++t) weight[t] = voxel_gaussian(low + t, kernel.sigma);
+        return {base - left, kernel.degree + 1, -static_cast<double>(left) - f};
     }
-    double scale = 1.0;
-    if (kernel.form == PointKernel::Form::gaussian ||
-        (kernel.form == PointKernel::Form::windowed_sinc && kernel.normalised)) {
-        double sum = 0.0;
-        for (int t = 0; t < taps.end; ++t) sum += weight[t];
-        scale = 1.0 / sum;
+    if (kernel.form == PointKernel::Form::windowed_sinc) {
+        return {base - kernel.radius + 1, 2 * kernel.radius, 1.0 - static_cast<double>(kernel.radius) - f};
     }
-    for (int t = 0; t < taps.end; ++t) taps.weight[t] = static_cast<T>(weight[t] * scale);
+    const std::int64_t begin = floor_index(f + 0.5 - kernel.reach + kTieTolerance),
+                       end = ceil_index(f + 0.5 + kernel.reach - kTieTolerance);
+    return {base + begin, static_cast<int>(end - begin), static_cast<double>(begin) - f};
 }
 
-/// `c` is the continuous index, |c| < 2^52. Linear, cubic and cubic B-spline weights are computed in T from the
-/// fraction, which is rounded to T; the others in double.
+/// The weight of a tap at x from the position; not divided by the sum.
+REVOXEL_HD inline double general_weight(const PointKernel& kernel, double x) {
+    if (kernel.form == PointKernel::Form::windowed_sinc) {
+        return windowed_sinc(kernel.window, static_cast<double>(kernel.radius), x);
+    }
+    if (kernel.form == PointKernel::Form::gaussian) return voxel_gaussian(x, kernel.sigma);
+    // Degrees that the compiler knows: the recursion's values stay in registers.
+    switch (kernel.degree) {
+        case 2: return bspline(2, x);
+        case 3: return bspline(3, x);
+        case 4: return bspline(4, x);
+        default: return bspline(5, x);
+    }
+}
+
+REVOXEL_HD inline bool divided_by_sum(const PointKernel& kernel) {
+    return kernel.form == PointKernel::Form::gaussian ||
+           (kernel.form == PointKernel::Form::windowed_sinc && kernel.normalised);
+}
+
 template <typename T>
-REVOXEL_HD inline void gather_taps(const PointKernel& kernel, double c, GatherTaps<T>& taps) {
+REVOXEL_HD inline void general_taps(const PointKernel& kernel, std::int64_t base, double f, GatherTaps<T>& taps) {
+    double weight[kGatherTaps];
+    const TapSpan span = general_span(kernel, base, f);
+    taps.first = span.first;
+    taps.end = span.count;
+    double sum = 0.0;
+    for (int t = 0; t < span.count; ++t) {
+        weight[t] = general_weight(kernel, span.low + t);
+        sum += weight[t];
+    }
+    const double scale = divided_by_sum(kernel) ? 1.0 / sum : 1.0;
+    for (int t = 0; t < span.count; ++t) taps.weight[t] = static_cast<T>(weight[t] * scale);
+}
+
+/// Splits c into floor(c) and a fraction, where c within kIntegerSnap of an integer is that integer.
+REVOXEL_HD inline std::int64_t split_position(double c, double& fraction) {
+    const std::int64_t near = floor_index(c + 0.5);
+    const double off = c - static_cast<double>(near);
+    fraction = 0.0;
+    if (off <= kIntegerSnap && off >= -kIntegerSnap) return near;
+    const std::int64_t base = floor_index(c);
+    fraction = c - static_cast<double>(base);
+    return base;
+}
+
+/// Whether the weights are polynomials that are computed in T: no more than 4 taps.
+REVOXEL_HD inline bool is_polynomial(const PointKernel& kernel) {
+    using Form = PointKernel::Form;
+    return kernel.form == Form::nearest || kernel.form == Form::linear || kernel.form == Form::cubic ||
+           (kernel.form == Form::bspline && kernel.degree == 3);
+}
+
+/// All taps of such a kernel; the fraction is rounded to T. taps.begin is 0.
+template <typename T>
+REVOXEL_HD inline void polynomial_taps(const PointKernel& kernel, double c, GatherTaps<T>& taps) {
     taps.begin = 0;
     if (kernel.form == PointKernel::Form::nearest) {
         taps.first = floor_index(c + 0.5 + kTieTolerance);
@@ -208,45 +245,58 @@ REVOXEL_HD inline void gather_taps(const PointKernel& kernel, double c, GatherTa
         taps.weight[0] = T(1);
         return;
     }
-    const std::int64_t near = floor_index(c + 0.5);
-    const double off = c - static_cast<double>(near);
-    std::int64_t base = near;
     double fraction = 0.0;
-    if (off > kIntegerSnap || off < -kIntegerSnap) {
-        base = floor_index(c);
-        fraction = c - static_cast<double>(base);
-    }
+    const std::int64_t base = split_position(c, fraction);
     const T f = static_cast<T>(fraction), g = T(1) - f;
     if (kernel.form == PointKernel::Form::linear) {
         taps.first = base;
         taps.weight[0] = g;
         taps.weight[1] = f;
         taps.end = 2;
-    } else if (kernel.form == PointKernel::Form::cubic) {
-        taps.first = base - 1;
+        return;
+    }
+    taps.first = base - 1;
+    taps.end = 4;
+    if (kernel.form == PointKernel::Form::cubic) {
         taps.weight[0] = T(-0.5) * f * g * g;
         taps.weight[1] = (T(1.5) * f - T(2.5)) * f * f + T(1);
         taps.weight[2] = (T(1.5) * g - T(2.5)) * g * g + T(1);
         taps.weight[3] = T(-0.5) * g * f * f;
-        taps.end = 4;
-    } else if (kernel.form == PointKernel::Form::bspline && kernel.degree == 3) {
-        taps.first = base - 1;
+    } else {
         taps.weight[0] = g * g * g / T(6);
         taps.weight[1] = T(2) / T(3) - f * f * (T(2) - f) / T(2);
         taps.weight[2] = T(2) / T(3) - g * g * (T(2) - g) / T(2);
         taps.weight[3] = f * f * f / T(6);
-        taps.end = 4;
-    } else {
-        general_taps(kernel, base, fraction, taps);
     }
-    // Loops of known length, which a GPU's compiler can take apart.
+}
+
+/// Leaves out taps of weight 0 at the ends. There are no more than kMost: a loop of known length, which a GPU's
+/// compiler can take apart.
+template <int kMost, typename T>
+REVOXEL_HD inline void trim_taps(GatherTaps<T>& taps) {
     const int count = taps.end;
-    for (int t = 0; t < count - 1; ++t) {
-        if (taps.begin == t && taps.weight[t] == T(0)) taps.begin = t + 1;
+    for (int t = 0; t < kMost - 1; ++t) {
+        if (t < count - 1 && taps.begin == t && taps.weight[t] == T(0)) taps.begin = t + 1;
     }
-    for (int t = count - 1; t > 0; --t) {
+    for (int t = kMost - 1; t > 0; --t) {
         if (taps.end == t + 1 && t > taps.begin && taps.weight[t] == T(0)) taps.end = t;
     }
+}
+
+/// `c` is the continuous index, |c| < 2^52. Linear, cubic and cubic B-spline weights are computed in T from the
+/// fraction, which is rounded to T; the others in double.
+template <typename T>
+REVOXEL_HD inline void gather_taps(const PointKernel& kernel, double c, GatherTaps<T>& taps) {
+    if (is_polynomial(kernel)) {
+        polynomial_taps(kernel, c, taps);
+        trim_taps<4>(taps);
+        return;
+    }
+    double fraction = 0.0;
+    const std::int64_t base = split_position(c, fraction);
+    taps.begin = 0;
+    general_taps(kernel, base, fraction, taps);
+    trim_taps<kGatherTaps>(taps);
 }
 
 /// Positions beyond the faces of an axis of n voxels, brought to where the extended signal is the same.
@@ -289,21 +339,24 @@ struct GatherFrame {
     bool nearest[3];  ///< the kernel of the axis: folding turns ties round, so the voxel is chosen before
 };
 
-/// The continuous index of output voxel (i, j, k), folded where the input is extended. False: the voxel is fill.
+/// The continuous index along one axis at an output index that first_output is added to already, folded where the input
+/// is extended. `row` is that of the affine. False: it lies outside.
+REVOXEL_HD inline bool locate_axis(const GatherFrame& frame, int axis, const double (&row)[4], double i, double j,
+                                   double k, double& c) {
+    c = gather_position(row, i, j, k);
+    if (!frame.extend) return inside_axis(c, frame.inside[axis]);
+    if (frame.nearest[axis]) c = std::floor(c + 0.5 + kTieTolerance);
+    c = fold_position(frame.fold, c, frame.inside[axis], frame.margin[axis]);
+    return true;
+}
+
+/// The continuous index of output voxel (i, j, k). False: the voxel is fill.
 REVOXEL_HD inline bool locate(const GatherFrame& frame, std::int64_t i, std::int64_t j, std::int64_t k,
                               double (&c)[3]) {
+    const auto x = static_cast<double>(i + frame.first_output[0]), y = static_cast<double>(j + frame.first_output[1]),
+               z = static_cast<double>(k + frame.first_output[2]);
     bool inside = true;
-    for (int d = 0; d < 3; ++d) {
-        c[d] = gather_position(frame.out_to_in[d], static_cast<double>(i + frame.first_output[0]),
-                               static_cast<double>(j + frame.first_output[1]),
-                               static_cast<double>(k + frame.first_output[2]));
-        if (frame.extend) {
-            if (frame.nearest[d]) c[d] = std::floor(c[d] + 0.5 + kTieTolerance);
-            c[d] = fold_position(frame.fold, c[d], frame.inside[d], frame.margin[d]);
-        } else {
-            inside = inside && inside_axis(c[d], frame.inside[d]);
-        }
-    }
+    for (int d = 0; d < 3; ++d) inside = locate_axis(frame, d, frame.out_to_in[d], x, y, z, c[d]) && inside;
     return inside;
 }
 

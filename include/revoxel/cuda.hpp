@@ -32,14 +32,24 @@ std::vector<Device> devices();
 /// How oblique grids are interpolated. Nothing else changes.
 enum class Precision {
     exact,  ///< the bits of the reference executor
-    /// Linear interpolation by the texture hardware, whose weights have 8 bits: off by up to 0.24 % of the range of the
-    /// voxels around (9.8 HU on 4096). Other kernels, and types that textures do not filter, stay exact.
+    /// Linear interpolation by the texture hardware, whose weights have 8 bits: off by up to 3/512 (0.59 %) of the
+    /// range of the eight voxels around a position, 1/512 (0.2 %) for each axis along which it lies between voxels; NaN
+    /// spreads to the position's neighbours, and -32768 of int16 (-128 of int8) reads as the value above it. For kernel
+    /// linear with ComputeType::f32 and input of up to 16 bits or float32 whose strides are those of rows and slices (i
+    /// fastest, no gaps between voxels); other kernels, types, strides, boundary renormalise and extents beyond the
+    /// device's textures stay exact.
     fast,
 };
+
+/// What a precision costs, in one line: "exact" and why fast is not.
+std::string describe(Precision precision);
 
 struct DeviceOptions {
     int device = -1;  ///< its index; -1: the calling thread's current device
     Precision precision = Precision::exact;
+    /// Oblique grids read a copy of the volume in the layout of textures, made anew for each run, where strides and
+    /// extents allow it. The same bits. Costs a read and a write of the volume, memory for it, and batches (scratch).
+    bool textures = false;
 };
 
 /// A plan with its tables on a device. All memory is taken when it is made. Not for plans that clip locally or leave

@@ -12,10 +12,13 @@
 #include <cstddef>
 #include <functional>
 
+#include "simt/texture.hpp"
+
 #define __global__
 #define __device__
 #define __host__
 #define __noinline__
+#define __forceinline__ inline
 #define __grid_constant__
 #define __launch_bounds__(...)
 
