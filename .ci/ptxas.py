@@ -142,10 +142,10 @@ def compare(rows, kept):
 
 
 def build(folder, architectures):
-    """Configures and builds the library. Returns the toolkit's version."""
+    """Configures and builds the CUDA side. Returns the toolkit's version."""
     of = ";".join(f"{a}-real" for a in architectures)
     configure = ["cmake", "--preset", "ptxas", "-B", folder, f"-DCMAKE_CUDA_ARCHITECTURES={of}"]
-    for command in (configure, ["cmake", "--build", folder, "--target", "revoxel", "--", "--quiet"]):
+    for command in (configure, ["cmake", "--build", folder, "--target", "revoxel_cuda", "--", "--quiet"]):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{done.stdout}{done.stderr}exit {done.returncode}: {' '.join(map(str, command))}")

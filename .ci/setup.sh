@@ -10,6 +10,14 @@ build_packages=(g++ cmake ninja-build libnifti2-dev libcli11-dev libfmt-dev nloh
 test_packages=(libgtest-dev)        # and python3-venv, where no Python with venv is found
 check_packages=(clang-format shellcheck g++-aarch64-linux-gnu qemu-user googletest)
 
+# CUDA takes minutes for each kind of GPU. The scripts compile for those of this machine, and without one for a kind that
+# shows that it compiles; cmake by itself compiles for all that cmake/revoxel_cuda.cmake names.
+if [[ -z ${CUDAARCHS:-} ]]; then
+    CUDAARCHS=90
+    if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then CUDAARCHS=native; fi
+    export CUDAARCHS
+fi
+
 say() { printf '%s\n' "$*" >&2; }
 
 heading() {
