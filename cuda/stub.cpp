@@ -42,4 +42,9 @@ void run(const std::vector<DeviceJob>&, StreamHandle) {
     refuse();
 }
 
+std::unique_ptr<ArgmaxPlan> make_argmax_plan(const Plan&, const std::vector<std::int64_t>&, const DeviceOptions&,
+                                             std::int64_t) {
+    refuse();
+}
+
 }  // namespace revoxel::cuda

@@ -109,16 +109,21 @@ REVOXEL_HD inline double voxel_gaussian(double x, double sigma) {
     return error_function((x + 0.5) * scale) - error_function((x - 0.5) * scale);
 }
 
-/// Centred B-spline of degree n, support |x| < (n+1)/2, by the Cox-de Boor recursion (all terms are positive).
+inline constexpr int kMostDegree = 5;  ///< of B-splines
+
+/// Centred B-spline of degree n <= kMostDegree, support |x| < (n+1)/2, by the Cox-de Boor recursion (all terms are
+/// positive). The loops are as long for all degrees, so that a GPU's compiler keeps the values in registers; those of
+/// i > n - d are not used.
 REVOXEL_HD inline double bspline(int n, double x) {
     // values[i] holds the degree-d spline at x shifted by (n-d)/2 - i; half-open boxes at degree 0.
-    double values[6] = {0, 0, 0, 0, 0, 0};
-    for (int i = 0; i <= n; ++i) {
+    double values[kMostDegree + 1];
+    for (int i = 0; i <= kMostDegree; ++i) {
         const double y = x + 0.5 * n - i;
         values[i] = (y >= -0.5 && y < 0.5) ? 1.0 : 0.0;
     }
-    for (int d = 1; d <= n; ++d) {
-        for (int i = 0; i <= n - d; ++i) {
+    for (int d = 1; d <= kMostDegree; ++d) {
+        if (d > n) continue;
+        for (int i = 0; i <= kMostDegree - d; ++i) {
             const double y = x + 0.5 * (n - d) - i;
             const double half = 0.5 * (d + 1);
             values[i] = ((half + y) * values[i] + (half - y) * values[i + 1]) / d;
@@ -188,13 +193,7 @@ REVOXEL_HD inline double general_weight(const PointKernel& kernel, double x) {
         return windowed_sinc(kernel.window, static_cast<double>(kernel.radius), x);
     }
     if (kernel.form == PointKernel::Form::gaussian) return voxel_gaussian(x, kernel.sigma);
-    // Degrees that the compiler knows: the recursion's values stay in registers.
-    switch (kernel.degree) {
-        case 2: return bspline(2, x);
-        case 3: return bspline(3, x);
-        case 4: return bspline(4, x);
-        default: return bspline(5, x);
-    }
+    return bspline(kernel.degree, x);
 }
 
 REVOXEL_HD inline bool divided_by_sum(const PointKernel& kernel) {

@@ -100,4 +100,36 @@ struct DeviceJob {
 /// all are on one device. Volumes of plans with scratch_bytes() run one after the other.
 void run(const std::vector<DeviceJob>& jobs, StreamHandle stream);
 
+/// Scores of classes, one field for each channel, to labels. All memory is taken when it is made.
+class ArgmaxPlan {
+public:
+    virtual ~ArgmaxPlan() = default;
+    ArgmaxPlan(const ArgmaxPlan&) = delete;
+    ArgmaxPlan& operator=(const ArgmaxPlan&) = delete;
+
+    /// Queues it all and returns. Writes, in each output voxel, the label of the channel whose resampled score is
+    /// largest: the first of equals, and NaN is less than any score. Voxels without a score (outside the input, or NaN
+    /// in all channels) hold the plan's fill. Bit for bit that of resampling each channel whole, into the plan's
+    /// compute type. `scores` is the first channel, of the plan's input dtype; the next one begins `step` scalars on.
+    /// Labels have any dtype, saturated into it. Otherwise as DevicePlan::run; on one stream at a time.
+    virtual void run(const ConstVolumeView& scores, std::int64_t step, const VolumeView& labels,
+                     StreamHandle stream) = 0;
+
+    /// Bytes on the device.
+    virtual std::int64_t bytes() const noexcept = 0;
+    virtual const Plan& plan() const noexcept = 0;
+    virtual int device() const noexcept = 0;
+
+protected:
+    ArgmaxPlan() = default;
+};
+
+/// `plan` resamples one channel; its output dtype plays no part. `labels` has one for each channel. Resampled scores of
+/// all channels are held for parts of the output that need at most `scratch_bytes` (at least a row); of plans with
+/// DevicePlan::scratch_bytes(), such as B-splines on oblique grids, those of one channel are held whole, twice.
+/// Throws as make_device_plan, and Error(usage) without labels.
+std::unique_ptr<ArgmaxPlan> make_argmax_plan(const Plan& plan, const std::vector<std::int64_t>& labels,
+                                             const DeviceOptions& options = {},
+                                             std::int64_t scratch_bytes = std::int64_t{64} << 20);
+
 }  // namespace revoxel::cuda
