@@ -70,7 +70,8 @@ def parsed(text):
             if shared := re.search(r"(\d+) bytes smem", line):
                 rows[-1]["shared_bytes"] = int(shared[1])
     names = demangled([row["kernel"] for row in rows])
-    return [{**row, "kernel": short_name(names[row["kernel"]])} for row in rows]
+    rows = [{**row, "kernel": short_name(names[row["kernel"]])} for row in rows]
+    return [row for row in rows if not row["kernel"].startswith("cub::")]  # not ours to bound; the toolkit names them
 
 
 def key(row):

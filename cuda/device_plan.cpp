@@ -138,7 +138,7 @@ public:
         if (plan_.covered.empty()) return;
         if (plan_.is_copy()) return add_copy(permuted_job(fields), queue);
         if (plan_.options.labels) return add_votes(permuted_job(fields), queue);
-        if (scratch_bytes() == 0) return add_sums(fields, queue);
+        if (scratch_bytes() == 0 && (gather_ || separable_->marches())) return add_sums(fields, queue);
         // Gathers from one volume share what is made of it.
         if (gather_ && job.input_step == 0) return run_sums(fields, stream);
         for (std::int64_t n = 0; n < job.count; ++n) run_sums(fields.volume(n), stream);

@@ -23,5 +23,13 @@ TEST(March, UpAndDown) {
     check_executors({70, 19, 17}, {33, 11, 9}, Kernel::cubic);
 }
 
+// More taps than the march takes, along one axis alone: one pass, and nothing between passes.
+TEST(March, OnePassByItself) {
+    check_executors({6, 5, 100}, {6, 5, 2}, Kernel::linear);
+    check_executors({6, 5, 29}, {6, 5, 66}, Kernel::bspline3);
+    check_executors({100, 5, 6}, {2, 5, 6}, Kernel::linear);
+    check_executors({5, 100, 6}, {5, 2, 6}, Kernel::linear);
+}
+
 }  // namespace
 }  // namespace revoxel::harness
