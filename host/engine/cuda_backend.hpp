@@ -19,8 +19,8 @@ std::string description();
 /// Whether there is a device that kernels can run on. Never throws for want of one.
 bool available() noexcept;
 
-/// Runs the plan on the current device. Throws Error(unavailable) where this build or this machine cannot, and says why.
-/// Plans that need_two_steps are not for it.
+/// Runs the plan on the current device. Throws Error(unavailable) where this build or this machine cannot, and says
+/// why. Plans that need_two_steps are not for it.
 std::unique_ptr<Executor> make_executor(const Plan& plan, const ExecutorOptions& options);
 
 }  // namespace revoxel::cuda
