@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "copy.hpp"
+#include "device_plan.hpp"
 #include "device_view.hpp"
 #include "engine/cuda_backend.hpp"
 #include "executors/views.hpp"
@@ -85,6 +86,8 @@ public:
     /// Adds what a run needs to the queue; what must be done in order, because it goes through memory of the plan, is
     /// launched at once.
     virtual void add(const DeviceJob& job, Queue& queue, StreamHandle stream) = 0;
+
+    const double* given_range = nullptr;  ///< see take_range_from()
 };
 
 /// One of four shapes of plan: nothing computed; votes; separable passes; passes on the input grid, then a gather.
@@ -138,7 +141,7 @@ public:
         if (plan_.covered.empty()) return;
         if (plan_.is_copy()) return add_copy(permuted_job(fields), queue);
         if (plan_.options.labels) return add_votes(permuted_job(fields), queue);
-        if (scratch_bytes() == 0 && (gather_ || separable_->marches())) return add_sums(fields, queue);
+        if (scratch_bytes() == 0 && (!separable_ || separable_->marches())) return add_sums(fields, queue);
         // Gathers from one volume share what is made of it.
         if (gather_ && job.input_step == 0) return run_sums(fields, stream);
         for (std::int64_t n = 0; n < job.count; ++n) run_sums(fields.volume(n), stream);
@@ -279,7 +282,7 @@ private:
         if (plan_.options.clip == Clip::global) {
             result.clipped = true;
             result.plain = false;
-            result.range = range_.range();
+            result.range = given_range ? given_range : range_.range();
         }
         return result;
     }
@@ -296,7 +299,7 @@ private:
 
     /// One volume, step by step; or several gathers from one.
     void run_sums(const FieldJob& fields, StreamHandle stream) const {
-        if (range_.range()) range_.find(fields.input, stream);
+        if (range_.range() && !given_range) range_.find(fields.input, stream);
         if (!gather_) {
             return separable_->run(permuted_job(fields).input, fields.output, storing(), stream);
         }
@@ -363,6 +366,10 @@ std::unique_ptr<DevicePlan> make_device_plan(const Plan& plan, const DeviceOptio
     }
     if (plan.compute == ComputeType::f32) return std::make_unique<TypedPlan<float>>(plan, options);
     return std::make_unique<TypedPlan<double>>(plan, options);
+}
+
+void take_range_from(DevicePlan& plan, const double* range) {
+    static_cast<QueuedPlan&>(plan).given_range = range;
 }
 
 void run(const std::vector<DeviceJob>& jobs, StreamHandle stream) {

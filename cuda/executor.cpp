@@ -1,112 +1,153 @@
-// The executor on a GPU: brings the input there, runs the plan, brings the output back.
+// The executor for volumes on the host: deals slabs to devices.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
-#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
-#include "device_view.hpp"
 #include "engine/cuda_backend.hpp"
 #include "executors/views.hpp"
 #include "revoxel/cuda.hpp"
+#include "revoxel/error.hpp"
+#include "runner.hpp"
 #include "runtime/memory.hpp"
+#include "slabs.hpp"
 
 namespace revoxel::cuda {
 namespace {
 
-/// How a volume lies on the device: as on the host where that leaves no gaps, else with i fastest.
-std::array<std::int64_t, 3> device_strides(const ConstVolumeView& view) {
-    std::array<std::size_t, 3> order{0, 1, 2};
-    std::stable_sort(order.begin(), order.end(),
-                     [&](auto a, auto b) { return std::abs(view.stride[a]) < std::abs(view.stride[b]); });
-    std::array<std::int64_t, 3> stride{};
-    std::int64_t next = 1;
-    for (const std::size_t a : order) {
-        stride[a] = next;
-        next *= view.extent[a];
-    }
-    return stride;
-}
-
-bool lies_as(const ConstVolumeView& view, const std::array<std::int64_t, 3>& stride) {
-    for (std::size_t a = 0; a < 3; ++a) {
-        if (view.extent[a] > 1 && view.stride[a] != stride[a]) return false;
-    }
-    return true;
-}
-
-std::size_t bytes_of(const ConstVolumeView& view) {
-    return static_cast<std::size_t>(view.extent[0] * view.extent[1] * view.extent[2]) * size_of(view.dtype);
-}
-
-/// Copies voxels between two views of one dtype and extent.
-void copy_host(const ConstVolumeView& from, const VolumeView& to) {
-    dispatch(from.dtype, [&](auto zero) {
-        using T = decltype(zero);
-        for (std::int64_t k = 0; k < from.extent[2]; ++k)
-            for (std::int64_t j = 0; j < from.extent[1]; ++j) {
-                const T* in = reinterpret_cast<const T*>(address(from, 0, j, k));
-                T* out = reinterpret_cast<T*>(address(to, 0, j, k));
-                for (std::int64_t i = 0; i < from.extent[0]; ++i) out[i * to.stride[0]] = in[i * from.stride[0]];
-            }
-    });
-}
-
-std::size_t bytes_of(const Grid& grid, DType dtype) {
-    return static_cast<std::size_t>(grid.extent[0] * grid.extent[1] * grid.extent[2]) * size_of(dtype);
-}
+/// Of what is free, where no limit is set: the driver and others need some.
+constexpr double kShareOfFree = 0.9;
+/// Host threads are worth starting for copies of more than this.
+constexpr std::int64_t kBytesForThreads = std::int64_t{4} << 20;
 
 class CudaExecutor final : public Executor {
 public:
     CudaExecutor(const Plan& plan, const ExecutorOptions& options)
-        : options_(options),
-          plan_(make_device_plan(plan)),
-          input_(bytes_of(plan.input, plan.options.input_dtype)),
-          output_(bytes_of(plan.output, plan.options.output_dtype)) {}
+        : plan_(plan), options_(options), devices_(options.devices) {
+        check_device();
+        if (devices_.empty()) devices_.push_back(current_device());
+        SlabCut cut = choose_slabs(plan, devices_.size(), most_bytes());
+        while (!make_runners(cut)) {
+            SlabSize size = cut.size;
+            if (!size.halve()) throw_too_little(cut);
+            SlabCut finer = cut_into_slabs(plan, size);
+            // Tables of many slabs would soon take more than thinner ones save.
+            if (finer.slot_bytes(devices_.size()) >= cut.slot_bytes(devices_.size())) throw_too_little(cut);
+            cut = std::move(finer);
+        }
+        name_ = device_names();
+    }
 
     void run(const ConstVolumeView& input, const VolumeView& output) override {
-        check_views(plan_->plan(), input, output);
-        const ConstVolumeView in = upload_input(input);
-        const VolumeView out{output_.data(), output.dtype, output.extent, device_strides(output)};
-        plan_->run(in, out, stream_.handle());
-        download_output(out, output);
-        if (options_.progress) options_.progress(1.0);
+        check_views(plan_, input, output);
+        FiniteRange range;
+        if (plan_.options.clip == Clip::global) range = finite_range(input, {{0, 0, 0}, input.extent});
+        std::mutex mutex;
+        std::int64_t voxels = 0;
+        const auto done = [&](std::int64_t more) {
+            if (!options_.progress) return;
+            const std::lock_guard lock(mutex);
+            voxels += more;
+            options_.progress(static_cast<double>(voxels) / static_cast<double>(voxel_count(plan_.output)));
+        };
+        std::vector<std::exception_ptr> errors(runners_.size());
+        const auto run_one = [&](std::size_t r) noexcept {
+            try {
+                runners_[r]->run(input, output, &range, done);
+            } catch (...) {
+                errors[r] = std::current_exception();
+            }
+        };
+        std::vector<std::thread> threads;
+        for (std::size_t r = 1; r < runners_.size(); ++r) threads.emplace_back(run_one, r);
+        run_one(0);
+        for (std::thread& thread : threads) thread.join();
+        for (const std::exception_ptr& error : errors) {
+            if (error) std::rethrow_exception(error);
+        }
     }
 
     std::int64_t workspace_bytes() const noexcept override {
-        return static_cast<std::int64_t>(input_.bytes() + output_.bytes()) + plan_->bytes();
+        std::int64_t bytes = 0;
+        for (const auto& runner : runners_) bytes += runner->device_bytes() + runner->host_bytes();
+        return bytes;
     }
-    std::string name() const override { return "cuda (" + device_name() + ")"; }
+    std::string name() const override { return name_; }
 
 private:
-    ConstVolumeView upload_input(const ConstVolumeView& input) {
-        const VolumeView there{input_.data(), input.dtype, input.extent, device_strides(input)};
-        if (lies_as(input, there.stride)) {
-            upload(input_.data(), input.data, bytes_of(input), stream_.handle());
-            return there;
+    /// That each runner may take.
+    std::int64_t most_bytes() const {
+        std::int64_t most = std::numeric_limits<std::int64_t>::max();
+        for (const int device : devices_) {
+            const OnDevice here(device);
+            const std::int64_t sharing = std::count(devices_.begin(), devices_.end(), device);
+            const std::int64_t all =
+                options_.device_memory > 0
+                    ? options_.device_memory
+                    : static_cast<std::int64_t>(kShareOfFree * static_cast<double>(free_device_bytes()));
+            most = std::min(most, all / sharing);
         }
-        staging_.resize(std::max(staging_.size(), bytes_of(input)));
-        copy_host(input, {staging_.data(), input.dtype, input.extent, there.stride});
-        upload(input_.data(), staging_.data(), bytes_of(input), stream_.handle());
-        return there;
+        return most;
     }
 
-    void download_output(const VolumeView& there, const VolumeView& output) {
-        if (lies_as(output, there.stride)) {
-            download(output.data, output_.data(), bytes_of(output), stream_.handle());
-            stream_.wait();
-            return;
+    /// False where the memory does not suffice.
+    bool make_runners(const SlabCut& cut) {
+        const std::int64_t most = most_bytes();
+        if (cut.slot_bytes(devices_.size()) > most) return false;
+        const int host_threads = options_.threads > 0 ? options_.threads : available_threads();
+        const bool large = cut.uploaded_bytes > kBytesForThreads;
+        const int threads = large ? std::max(1, host_threads / static_cast<int>(devices_.size())) : 1;
+        DeviceOptions device_options;
+        device_options.precision = options_.precision;
+        try {
+            for (std::size_t r = 0; r < std::min(devices_.size(), cut.slabs.size()); ++r) {
+                const OnDevice here(devices_[r]);
+                std::vector<Slab> share;
+                for (std::size_t s = r; s < cut.slabs.size(); s += devices_.size()) share.push_back(cut.slabs[s]);
+                runners_.push_back(std::make_unique<Runner>(plan_, cut, std::move(share), cut.slots(devices_.size()),
+                                                            device_options, threads, most));
+            }
+            return true;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::device_memory) throw;
+            runners_.clear();
+            return false;
         }
-        staging_.resize(std::max(staging_.size(), bytes_of(output)));
-        download(staging_.data(), output_.data(), bytes_of(output), stream_.handle());
-        stream_.wait();
-        copy_host({staging_.data(), output.dtype, output.extent, there.stride}, output);
     }
 
-    ExecutorOptions options_;
-    std::unique_ptr<DevicePlan> plan_;
-    Stream stream_;
-    DeviceMemory input_, output_;
-    std::vector<std::byte> staging_;  ///< of volumes that have gaps or negative strides
+    [[noreturn]] void throw_too_little(const SlabCut& cut) const {
+        const double need = static_cast<double>(cut.slot_bytes(devices_.size())) / 1e6,
+                     have = static_cast<double>(most_bytes()) / 1e6;
+        throw Error(ErrorCode::device_memory,
+                    fmt::format("backend cuda: the thinnest slabs of this volume need {:.4g} MB and tables on the GPU, "
+                                "{} {:.4g} MB; {}, or choose --backend cpu",
+                                need, options_.device_memory > 0 ? "--gpu-memory allows" : "there are", have,
+                                options_.device_memory > 0 ? "allow more" : "end what else uses it"));
+    }
+
+    std::string device_names() const {
+        std::vector<std::string> names;
+        for (const int device : devices_) {
+            const OnDevice here(device);
+            names.push_back(device_name());
+        }
+        const bool same = std::all_of(names.begin(), names.end(), [&](const auto& name) { return name == names[0]; });
+        if (same && names.size() > 1) return fmt::format("cuda ({} x {})", names.size(), names[0]);
+        std::string text;
+        for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+        return "cuda (" + text + ")";
+    }
+
+    const Plan plan_;
+    const ExecutorOptions options_;
+    std::vector<int> devices_;
+    std::vector<std::unique_ptr<Runner>> runners_;
+    std::string name_;
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ public:
     /// After the last add(). The tables are there for what is queued on `stream` from now on; wait for it before other
     /// streams use them.
     void upload(StreamHandle stream) {
-        memory_ = DeviceMemory(bytes_.size());
+        memory_ = DeviceMemory::lasting(bytes_.size());
         if (!bytes_.empty()) cuda::upload(memory_.data(), bytes_.data(), bytes_.size(), stream);
         bytes_ = {};
     }

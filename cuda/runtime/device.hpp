@@ -11,6 +11,7 @@
 #include <cuda_runtime.h>
 #else
 #include "simt/simt.hpp"
+#include "simt/streams.hpp"
 #endif
 
 namespace revoxel::cuda {
@@ -56,8 +57,8 @@ using simt::shared_memory;
 
 template <typename Job>
 void launch(void (*kernel)(JobList<Job>), unsigned blocks, unsigned threads, std::size_t shared_bytes,
-            const JobList<Job>& list, StreamHandle) {
-    simt::run({blocks, 1, 1}, {threads, 1, 1}, shared_bytes, [&] { kernel(list); });
+            const JobList<Job>& list, StreamHandle stream) {
+    simt::enqueue(stream, [=] { simt::run({blocks, 1, 1}, {threads, 1, 1}, shared_bytes, [&] { kernel(list); }); });
 }
 
 #endif

@@ -17,10 +17,6 @@ Version split(int number) {
 
 }  // namespace
 
-std::string to_string(const Version& version) {
-    return std::to_string(version.major) + "." + std::to_string(version.minor);
-}
-
 Version runtime_version() noexcept {
     return split(CUDART_VERSION);
 }

@@ -3,11 +3,16 @@
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 
 #include "revoxel/error.hpp"
 #include "runtime/device_info.hpp"
+#include "runtime/messages.hpp"
 
 namespace revoxel::cuda {
 namespace {
@@ -15,7 +20,42 @@ namespace {
 void check(cudaError_t status, const char* what) {
     if (status == cudaSuccess) return;
     cudaGetLastError();  // or the next check of an unrelated call would report it
-    throw Error(ErrorCode::unavailable, fmt::format("CUDA: {} failed: {}", what, cudaGetErrorString(status)));
+    const auto code = status == cudaErrorMemoryAllocation ? ErrorCode::device_memory : ErrorCode::unavailable;
+    throw Error(code, failed_text(what, cudaGetErrorString(status)));
+}
+
+std::atomic<bool> has_started{false};
+
+/// Of one device: what DeviceMemory comes from. Lives as long as the process.
+struct Pool {
+    cudaMemPool_t pool = nullptr;   ///< null: this device has no pools
+    cudaStream_t stream = nullptr;  ///< on which it is taken and given back
+};
+
+Pool make_pool(int device) {
+    Pool result;
+    int supported = 0;
+    check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device), "asking for memory pools");
+    if (supported == 0) return result;
+    cudaMemPoolProps properties{};
+    properties.allocType = cudaMemAllocationTypePinned;  // on the device it means: it stays where it is
+    properties.location.type = cudaMemLocationTypeDevice;
+    properties.location.id = device;
+    check(cudaMemPoolCreate(&result.pool, &properties), "making a memory pool");
+    std::uint64_t kept = std::uint64_t{1} << 30;  // by default all goes back to the driver when a stream is waited for
+    check(cudaMemPoolSetAttribute(result.pool, cudaMemPoolAttrReleaseThreshold, &kept), "setting up a memory pool");
+    check(cudaStreamCreateWithFlags(&result.stream, cudaStreamNonBlocking), "making a stream");
+    return result;
+}
+
+/// Of the current device.
+const Pool& pool_of(int device) {
+    static std::mutex mutex;
+    static auto& pools = *new std::map<int, Pool>;  // never destroyed: memory may be given back at the very end
+    const std::lock_guard lock(mutex);
+    auto found = pools.find(device);
+    if (found == pools.end()) found = pools.emplace(device, make_pool(device)).first;
+    return found->second;
 }
 
 }  // namespace
@@ -47,9 +87,11 @@ Stream::Stream() {
     cudaStream_t stream = nullptr;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
     handle_ = stream;
+    has_started = true;
 }
 
 Stream::~Stream() {
+    cudaStreamSynchronize(handle_);
     cudaStreamDestroy(handle_);
 }
 
@@ -57,37 +99,124 @@ void Stream::wait() const {
     check(cudaStreamSynchronize(handle_), "running a kernel");
 }
 
-DeviceMemory::DeviceMemory(std::size_t bytes) : bytes_(bytes) {
+void Stream::wait_for(const Event& event) const {
+    check(cudaStreamWaitEvent(handle_, event.handle(), 0), "waiting for another stream");
+}
+
+Event::Event() {
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
+    handle_ = event;
+}
+
+Event::~Event() {
+    cudaEventDestroy(handle_);
+}
+
+void Event::record(const Stream& stream) {
+    check(cudaEventRecord(handle_, stream.handle()), "recording an event");
+}
+
+void Event::wait() const {
+    check(cudaEventSynchronize(handle_), "running a kernel");
+}
+
+DeviceMemory::DeviceMemory(std::size_t bytes) {
+    if (ScratchLender* lender = ScratchLender::current()) {
+        data_ = lender->lend(bytes);
+        bytes_ = bytes;
+    } else {
+        allocate(bytes);
+    }
+}
+
+DeviceMemory DeviceMemory::lasting(std::size_t bytes) {
+    DeviceMemory memory;
+    memory.allocate(bytes);
+    return memory;
+}
+
+void DeviceMemory::allocate(std::size_t bytes) {
     if (bytes == 0) return;
+    const int device = current_device();
+    const Pool& pool = pool_of(device);
     void* data = nullptr;
-    const cudaError_t status = cudaMalloc(&data, bytes);
+    const cudaError_t status =
+        pool.pool ? cudaMallocFromPoolAsync(&data, bytes, pool.pool, pool.stream) : cudaMalloc(&data, bytes);
     if (status == cudaErrorMemoryAllocation) {
         cudaGetLastError();
         std::size_t free = 0, total = 0;
         cudaMemGetInfo(&free, &total);
-        throw Error(ErrorCode::unavailable,
-                    fmt::format("the GPU has {:.4g} MB of memory left of {:.4g} MB, and {:.4g} MB more were wanted",
-                                static_cast<double>(free) / 1e6, static_cast<double>(total) / 1e6,
-                                static_cast<double>(bytes) / 1e6));
+        throw Error(ErrorCode::device_memory, out_of_memory_text(bytes, free, total));
     }
     check(status, "taking memory");
     data_ = static_cast<std::byte*>(data);
+    bytes_ = bytes;
+    device_ = device;
+    if (pool.pool) check(cudaStreamSynchronize(pool.stream), "taking memory");  // from now on any stream may use it
 }
 
 DeviceMemory::DeviceMemory(DeviceMemory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      device_(std::exchange(other.device_, -1)) {}
 
 DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
     if (this != &other) {
         release();
         data_ = std::exchange(other.data_, nullptr);
         bytes_ = std::exchange(other.bytes_, 0);
+        device_ = std::exchange(other.device_, -1);
     }
     return *this;
 }
 
 void DeviceMemory::release() noexcept {
-    if (data_) cudaFree(data_);
+    if (!data_ || device_ < 0) return;
+    int before = device_;
+    cudaGetDevice(&before);
+    if (before != device_) cudaSetDevice(device_);
+    const Pool& pool = pool_of(device_);
+    if (pool.pool) {
+        cudaDeviceSynchronize();  // as cudaFree does
+        cudaFreeAsync(data_, pool.stream);
+    } else {
+        cudaFree(data_);
+    }
+    if (before != device_) cudaSetDevice(before);
+}
+
+std::int64_t free_device_bytes() {
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "asking for memory");
+    std::uint64_t reserved = 0, used = 0;
+    if (const Pool& pool = pool_of(current_device()); pool.pool) {
+        check(cudaMemPoolGetAttribute(pool.pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "asking for memory");
+        check(cudaMemPoolGetAttribute(pool.pool, cudaMemPoolAttrUsedMemCurrent, &used), "asking for memory");
+    }
+    return static_cast<std::int64_t>(free + (reserved - used));
+}
+
+bool started() noexcept {
+    return has_started;
+}
+
+std::byte* pin(std::size_t bytes) noexcept {
+    void* data = nullptr;
+    if (cudaHostAlloc(&data, bytes, cudaHostAllocPortable) == cudaSuccess) return static_cast<std::byte*>(data);
+    cudaGetLastError();
+    return nullptr;
+}
+
+void unpin(std::byte* data) noexcept {
+    cudaFreeHost(data);
+}
+
+bool is_pinned(const void* host) noexcept {
+    cudaPointerAttributes attributes{};
+    if (cudaPointerGetAttributes(&attributes, host) == cudaSuccess) return attributes.type == cudaMemoryTypeHost;
+    cudaGetLastError();
+    return false;
 }
 
 void upload(std::byte* device, const void* host, std::size_t bytes, StreamHandle stream) {
@@ -103,16 +232,14 @@ void check_device() {
     const cudaError_t status = cudaGetDeviceCount(&count);
     if (status == cudaSuccess && count > 0) return;
     cudaGetLastError();
-    std::string why = cudaGetErrorString(status);
+    std::string why = failed_text("counting devices", cudaGetErrorString(status));
     if (status == cudaErrorInsufficientDriver) {
         const Version driver = driver_version();
-        why = driver.major == 0 ? "no NVIDIA driver is installed"
-                                : fmt::format("the driver serves CUDA {}, this build needs {}; update the driver",
-                                              to_string(driver), to_string(runtime_version()));
+        why = driver.major == 0 ? no_driver_text() : old_driver_text(driver, runtime_version());
     } else if (status == cudaErrorNoDevice || status == cudaSuccess) {
-        why = "there is no NVIDIA GPU, or CUDA_VISIBLE_DEVICES hides it";
+        why = no_device_text();
     }
-    throw Error(ErrorCode::unavailable, "backend cuda: " + why);
+    throw Error(ErrorCode::unavailable, why);
 }
 
 std::string device_name() {

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
         revoxel::io::write_nifti(argv[2], header, output, write);
     } catch (const revoxel::Error& error) {
         std::fprintf(stderr, "%s\n", error.what());
-        return static_cast<int>(error.code());
+        return revoxel::exit_code(error.code());
     }
     return 0;
 }

@@ -106,7 +106,7 @@ int run_info_command(const InfoArguments& arguments) {
             for (const std::string& warning : files.back().header.warnings) print_warning(path + ": " + warning);
         } catch (const Error& error) {
             print_error(error.what());
-            code = std::max(code, static_cast<int>(error.code()));
+            code = std::max(code, exit_code(error.code()));
         }
     }
     if (arguments.json) {

@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
         return run(argc, argv);
     } catch (const revoxel::Error& error) {
         print_error(error.what());
-        return static_cast<int>(error.code());
+        return exit_code(error.code());
     } catch (const std::bad_alloc&) {
         print_error("not enough memory; close other programs or ask for a coarser grid");
     } catch (const std::exception& error) {

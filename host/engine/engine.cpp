@@ -21,8 +21,19 @@ constexpr std::pair<Backend, const char*> kNames[] = {
     {Backend::cuda, "cuda"},
 };
 
+constexpr std::pair<Precision, const char*> kPrecisionNames[] = {
+    {Precision::exact, "exact"},
+    {Precision::fast, "fast"},
+};
+
 }  // namespace
 
+const char* name_of(Precision precision) noexcept {
+    return enum_name(kPrecisionNames, precision);
+}
+Precision precision_from_name(const std::string& name) {
+    return enum_from_name(kPrecisionNames, name, "precision");
+}
 const char* name_of(Backend backend) noexcept {
     return enum_name(kNames, backend);
 }

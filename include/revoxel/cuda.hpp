@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "revoxel/executor.hpp"
 #include "revoxel/plan.hpp"
 #include "revoxel/volume.hpp"
 
@@ -29,17 +30,7 @@ struct Device {
 /// build.
 std::vector<Device> devices();
 
-/// How oblique grids are interpolated. Nothing else changes.
-enum class Precision {
-    exact,  ///< the bits of the reference executor
-    /// Linear interpolation by the texture hardware, whose weights have 8 bits: off by up to 3/512 (0.59 %) of the
-    /// range of the eight voxels around a position, 1/512 (0.2 %) for each axis along which it lies between voxels; NaN
-    /// spreads to the position's neighbours, and -32768 of int16 (-128 of int8) reads as the value above it. For kernel
-    /// linear with ComputeType::f32 and input of up to 16 bits or float32 whose strides are those of rows and slices (i
-    /// fastest, no gaps between voxels); other kernels, types, strides, boundary renormalise and extents beyond the
-    /// device's textures stay exact.
-    fast,
-};
+using revoxel::Precision;
 
 /// What a precision costs, in one line: "exact" and why fast is not.
 std::string describe(Precision precision);

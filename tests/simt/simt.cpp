@@ -5,6 +5,7 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -24,7 +25,7 @@ constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr std::size_t kGuardBytes = 256;
 constexpr int kRunning = 0, kEnded = -1;  // else the line of the barrier that a thread waits at
 
-long launch_count = 0;
+std::atomic<long> launch_count{0};
 
 /// Of number n, x fastest.
 Index3 index_of(std::size_t n, const Index3& size) {
