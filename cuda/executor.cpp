@@ -31,22 +31,17 @@ public:
         : plan_(plan), options_(options), devices_(options.devices) {
         check_device();
         if (devices_.empty()) devices_.push_back(current_device());
-        SlabCut cut = choose_slabs(plan, devices_.size(), most_bytes());
-        while (!make_runners(cut)) {
-            SlabSize size = cut.size;
-            if (!size.halve()) throw_too_little(cut);
-            SlabCut finer = cut_into_slabs(plan, size);
-            // Tables of many slabs would soon take more than thinner ones save.
-            if (finer.slot_bytes(devices_.size()) >= cut.slot_bytes(devices_.size())) throw_too_little(cut);
-            cut = std::move(finer);
+        // With fewer slabs on a device at a time they need not be as thin, and have fewer tables.
+        std::int64_t slots = kMostSlots;
+        while (!make_runners_with(slots)) {
+            if (--slots == 0) throw_too_little();
         }
         name_ = device_names();
     }
 
     void run(const ConstVolumeView& input, const VolumeView& output) override {
         check_views(plan_, input, output);
-        FiniteRange range;
-        if (plan_.options.clip == Clip::global) range = finite_range(input, {{0, 0, 0}, input.extent});
+        const FiniteRange range = needs_range_ ? range_of(input) : FiniteRange{};
         std::mutex mutex;
         std::int64_t voxels = 0;
         const auto done = [&](std::int64_t more) {
@@ -80,6 +75,17 @@ public:
     std::string name() const override { return name_; }
 
 private:
+    FiniteRange range_of(const ConstVolumeView& input) const {
+        std::vector<FiniteRange> slices(static_cast<std::size_t>(input.extent[2]));
+        ThreadPool(options_.threads).for_each(input.extent[2], [&](std::int64_t k, int) {
+            slices[static_cast<std::size_t>(k)] =
+                finite_range(input, {{0, 0, k}, {input.extent[0], input.extent[1], k + 1}});
+        });
+        FiniteRange all;
+        for (const FiniteRange& slice : slices) all = united(all, slice);
+        return all;
+    }
+
     /// That each runner may take.
     std::int64_t most_bytes() const {
         std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -95,7 +101,23 @@ private:
         return most;
     }
 
-    /// False where the memory does not suffice.
+    /// False where the memory does not suffice, however thin slabs are.
+    bool make_runners_with(std::int64_t slots) {
+        const std::size_t count = devices_.size();
+        SlabCut cut = choose_slabs(plan_, count, most_bytes(), slots);
+        least_bytes_ = cut.slot_bytes(count);
+        while (!make_runners(cut)) {
+            SlabSize size = cut.size;
+            if (!size.halve()) return false;
+            SlabCut thinner = cut_into_slabs(plan_, size, slots);
+            // Where tables are more than the slabs, thinner ones with more tables do not help.
+            if (thinner.slot_bytes(count) < most_bytes() / 8) return false;
+            cut = std::move(thinner);
+            least_bytes_ = cut.slot_bytes(count);
+        }
+        return true;
+    }
+
     bool make_runners(const SlabCut& cut) {
         const std::int64_t most = most_bytes();
         if (cut.slot_bytes(devices_.size()) > most) return false;
@@ -112,22 +134,26 @@ private:
                 runners_.push_back(std::make_unique<Runner>(plan_, cut, std::move(share), cut.slots(devices_.size()),
                                                             device_options, threads, most));
             }
+            needs_range_ = plan_.options.clip == Clip::global && cut.slabs.size() > 1;
             return true;
+        } catch (const Runner::LimitExceeded&) {
         } catch (const Error& error) {
             if (error.code() != ErrorCode::device_memory) throw;
-            runners_.clear();
-            return false;
+            refusal_ = error.what();
         }
+        runners_.clear();
+        return false;
     }
 
-    [[noreturn]] void throw_too_little(const SlabCut& cut) const {
-        const double need = static_cast<double>(cut.slot_bytes(devices_.size())) / 1e6,
-                     have = static_cast<double>(most_bytes()) / 1e6;
-        throw Error(ErrorCode::device_memory,
-                    fmt::format("backend cuda: the thinnest slabs of this volume need {:.4g} MB and tables on the GPU, "
-                                "{} {:.4g} MB; {}, or choose --backend cpu",
-                                need, options_.device_memory > 0 ? "--gpu-memory allows" : "there are", have,
-                                options_.device_memory > 0 ? "allow more" : "end what else uses it"));
+    [[noreturn]] void throw_too_little() const {
+        if (!refusal_.empty()) throw Error(ErrorCode::device_memory, refusal_);
+        const bool limited = options_.device_memory > 0;
+        throw Error(
+            ErrorCode::device_memory,
+            fmt::format("backend cuda: the thinnest slabs of this volume need {:.4g} MB on the GPU and their tables "
+                        "more, {} {:.4g} MB; {}, or choose --backend cpu",
+                        static_cast<double>(least_bytes_) / 1e6, limited ? "--gpu-memory allows" : "there are",
+                        static_cast<double>(most_bytes()) / 1e6, limited ? "allow more" : "end what else uses it"));
     }
 
     std::string device_names() const {
@@ -146,6 +172,9 @@ private:
     const Plan plan_;
     const ExecutorOptions options_;
     std::vector<int> devices_;
+    std::int64_t least_bytes_ = 0;  ///< of slots, in the last attempt
+    bool needs_range_ = false;      ///< slabs see parts of the input, and clip to the range of all of it
+    std::string refusal_;           ///< of the device, in the last attempt that it refused
     std::vector<std::unique_ptr<Runner>> runners_;
     std::string name_;
 };

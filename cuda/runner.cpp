@@ -1,7 +1,5 @@
 #include "runner.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -57,11 +55,7 @@ void Runner::make_plans(const Plan& plan, const DeviceOptions& options, std::int
         tables += plans_[n]->bytes() - plans_[n]->scratch_bytes();
         scratch = 0;
         for (const DeviceMemory& block : scratch_) scratch += static_cast<std::int64_t>(block.bytes());
-        if (device_bytes_ + tables + scratch <= most_bytes) continue;
-        throw Error(
-            ErrorCode::device_memory,
-            fmt::format("backend cuda: slabs of {} slices need more than {:.4g} MB on the GPU",
-                        slabs_[n].output.hi[2] - slabs_[n].output.lo[2], static_cast<double>(most_bytes) / 1e6));
+        if (device_bytes_ + tables + scratch > most_bytes) throw LimitExceeded{};
     }
     device_bytes_ += tables + scratch;
 }

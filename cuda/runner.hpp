@@ -19,8 +19,10 @@ namespace revoxel::cuda {
 /// the constructor.
 class Runner {
 public:
-    /// `slabs` are its share of `cut`. Throws Error(device_memory) where they need more than `most_bytes` on the
-    /// device.
+    struct LimitExceeded {};
+
+    /// `slabs` are its share of `cut`. Throws LimitExceeded where they need more than `most_bytes` on the device,
+    /// Error(device_memory) where the device has less.
     Runner(const Plan& plan, const SlabCut& cut, std::vector<Slab> slabs, std::int64_t slots,
            const DeviceOptions& options, int threads, std::int64_t most_bytes);
 

@@ -5,7 +5,6 @@
 namespace revoxel::cuda {
 namespace {
 
-constexpr std::int64_t kSlots = 3;
 constexpr std::int64_t kSlabBytes = std::int64_t{32} << 20;  // input and output
 constexpr double kMostRepeated = 1.25;                       // bytes that are brought, of those of one slab
 constexpr std::int64_t kMostSlabs = 4096;                    // each has its tables
@@ -26,15 +25,15 @@ bool SlabSize::halve() {
 std::int64_t SlabCut::slots(std::size_t runners) const {
     const std::int64_t each =
         (std::ssize(slabs) + static_cast<std::int64_t>(runners) - 1) / static_cast<std::int64_t>(runners);
-    return std::min(each, kSlots);
+    return std::min(each, most_slots);
 }
 
 SlabSize whole_size(const Plan& plan) {
     return {plan.output.extent[2], plan.output.extent[1]};
 }
 
-SlabCut cut_into_slabs(const Plan& plan, const SlabSize& size) {
-    SlabCut cut{size, {}, 0, 0, 0};
+SlabCut cut_into_slabs(const Plan& plan, const SlabSize& size, std::int64_t most_slots) {
+    SlabCut cut{size, {}, 0, 0, 0, most_slots};
     const Extent& n = plan.output.extent;
     const auto in_scalar = static_cast<std::int64_t>(size_of(plan.options.input_dtype));
     const auto out_scalar = static_cast<std::int64_t>(size_of(plan.options.output_dtype));
@@ -51,14 +50,14 @@ SlabCut cut_into_slabs(const Plan& plan, const SlabSize& size) {
     return cut;
 }
 
-SlabCut choose_slabs(const Plan& plan, std::size_t runners, std::int64_t bytes) {
-    SlabCut cut = cut_into_slabs(plan, whole_size(plan));
+SlabCut choose_slabs(const Plan& plan, std::size_t runners, std::int64_t bytes, std::int64_t most_slots) {
+    SlabCut cut = cut_into_slabs(plan, whole_size(plan), most_slots);
     const double once = kMostRepeated * static_cast<double>(cut.uploaded_bytes);
     for (SlabSize size = cut.size; size.halve();) {
         const bool must = cut.slot_bytes(runners) > bytes;
         const bool pays = cut.input_bytes + cut.output_bytes > kSlabBytes || cut.slabs.size() < runners;
         if (!must && !pays) break;
-        SlabCut finer = cut_into_slabs(plan, size);
+        SlabCut finer = cut_into_slabs(plan, size, most_slots);
         if (!must && static_cast<double>(finer.uploaded_bytes) > once) break;
         if (std::ssize(finer.slabs) > kMostSlabs) break;
         cut = std::move(finer);

@@ -17,6 +17,18 @@ bool available() noexcept {
     return false;
 }
 
+std::string complaint() {
+    return "this build has no CUDA";
+}
+
+bool started() noexcept {
+    return false;
+}
+
+std::shared_ptr<std::byte[]> pinned_bytes(std::size_t bytes) {
+    return std::shared_ptr<std::byte[]>(new std::byte[bytes]);
+}
+
 namespace {
 
 [[noreturn]] void refuse() {

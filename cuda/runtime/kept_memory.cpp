@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cuda_backend.hpp"
+#include "revoxel/error.hpp"
 #include "runtime/memory.hpp"
 
 namespace revoxel::cuda {
@@ -115,6 +117,20 @@ void PinnedMemory::release() noexcept {
     } else if (!kept_pinned().keep(data_, bytes_)) {
         unpin(data_);
     }
+}
+
+std::shared_ptr<std::byte[]> pinned_bytes(std::size_t bytes) {
+    const auto memory = std::make_shared<PinnedMemory>(bytes);
+    return {memory, memory->data()};
+}
+
+std::string complaint() {
+    try {
+        check_device();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return {};
 }
 
 }  // namespace revoxel::cuda

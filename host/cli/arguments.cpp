@@ -168,6 +168,20 @@ void set_labels(const ResampleArguments& a, LabelRequest& label) {
     }
 }
 
+void set_gpu(const ResampleArguments& a, ResampleRequest& request) {
+    if (a.device && a.devices) refuse("--device and --devices both say which GPU computes; give one of them");
+    const char* option = a.device ? "--device" : "--devices";
+    constexpr std::int64_t kHighest = 1023;
+    if (a.device) request.devices = {static_cast<int>(parse_integer(option, *a.device, 0, kHighest))};
+    if (a.devices) {
+        for (const std::string& part : split(*a.devices)) {
+            request.devices.push_back(static_cast<int>(parse_integer(option, part, 0, kHighest)));
+        }
+    }
+    if (a.gpu_memory) request.gpu_memory = parse_bytes("--gpu-memory", *a.gpu_memory);
+    if (a.precision) request.precision = precision_from_name(*a.precision);
+}
+
 void set_values(const ResampleArguments& a, ResampleRequest& request) {
     request.preset = a.preset;
     request.kernel = kernel_from(a);
@@ -303,6 +317,7 @@ ResampleRequest request_from(const ResampleArguments& a) {
     }
     request.prefer_qform = a.prefer && *a.prefer == "qform";
     if (a.backend) request.backend = backend_from_name(*a.backend);
+    set_gpu(a, request);
     if (a.memory) request.memory = parse_bytes("--memory", *a.memory);
     if (a.threads) request.threads = static_cast<int>(parse_integer("--threads", *a.threads, 0, 4096));
     if (a.compression) request.compression = compression_from(*a.compression);

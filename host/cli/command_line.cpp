@@ -138,7 +138,17 @@ void add_label_options(CLI::App& app, ResampleArguments& a) {
 void add_run_options(CLI::App& app, ResampleArguments& a) {
     const char* group = "Running";
     option(app, group, "--backend", a.backend, "auto|reference|cpu|cuda", "what computes; the result is the same",
-           "auto: the fastest there is");
+           "auto: the GPU where there is one and it pays, else the CPU");
+    option(app, group, "--device", a.device, "NUMBER", "the GPU to use, by its number", "0");
+    option(app, group, "--devices", a.devices, "NUMBERS",
+           "GPUs that share the work (0,1); the result is the same; instead of --device");
+    option(app, group, "--gpu-memory", a.gpu_memory, "BYTES",
+           "the most memory to take on each GPU, e.g. 500M or 8G; the result is the same", "most of what is free");
+    option(
+        app, group, "--precision", a.precision, "exact|fast",
+        "of kernel linear on oblique grids on a GPU: exact is the result of all backends, fast uses the texture units, "
+        "whose weights have 8 bits",
+        "exact");
     option(app, group, "--threads", a.threads, "COUNT", "threads; 0 is one per core; the result is the same", "0");
     option(app, group, "--memory", a.memory, "BYTES",
            "the most memory to take, e.g. 300M or 2G; the result is the same", "as much as pays, usually 50M to 200M");

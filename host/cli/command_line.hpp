@@ -16,7 +16,7 @@ struct ResampleArguments {
     Word spacing, x_spacing, y_spacing, z_spacing, size, iso, budget, like, grid_policy, round;
     Word preset, interp, order, radius, sigma, cut, boundary, outside, antialias, clip, integers, nan_fill;
     Word source_fwhm, target_fwhm, slice_thickness, label_fraction, mask_threshold, channel_labels;
-    Word fill, dtype, prefer, backend, threads, memory, compression, preview;
+    Word fill, dtype, prefer, backend, device, devices, gpu_memory, precision, threads, memory, compression, preview;
     bool unnormalised = false, nan_aware = false, keep_labels = false, label_report = false, argmax = false;
     bool softmax = false;
     bool labels = false, force = false, quiet = false, json = false, dry_run = false, explain = false, compare = false;

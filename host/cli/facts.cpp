@@ -185,6 +185,7 @@ Json plan_facts(const ResampleJob& job) {
 Json result_facts(const ResampleJob& job, const ResampleResult& r) {
     const Throughput speed = resample_throughput(job, r);
     return {{"backend", r.backend},
+            {"backend_reason", r.backend_reason.empty() ? Json() : Json(r.backend_reason)},
             {"workspace_bytes", r.workspace_bytes},
             {"peak_bytes", peak_bytes()},
             {"slab_slices", r.slab > 0 ? Json(r.slab) : Json()},

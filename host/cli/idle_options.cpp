@@ -24,6 +24,27 @@ void check_shape(const ResampleArguments& a, const PlanOptions& o) {
     if (a.cut) refuse("--cut", "kernel gaussian", o);
 }
 
+/// Where no GPU computes, what is said about GPUs changes nothing; nor does `fast` where no texture unit interpolates.
+template <typename Add>
+void add_idle_gpu_options(const ResampleArguments& a, const ResampleJob& job, const Add& add) {
+    const Backend backend = job.request.backend;
+    const bool cpu = backend == Backend::cpu || backend == Backend::reference;
+    const std::string no_gpu = fmt::format("--backend {} uses no GPU", name_of(backend));
+    if (cpu && a.device) add("--device", no_gpu);
+    if (cpu && a.devices) add("--devices", no_gpu);
+    if (cpu && a.gpu_memory) add("--gpu-memory", no_gpu);
+    if (job.request.precision != Precision::fast) return;
+    const PlanOptions& o = job.plan.options;
+    const bool linear = o.kernel.any(Kernel::linear) && o.kernel.uniform() && !o.labels;
+    if (cpu) {
+        add("--precision fast", no_gpu);
+    } else if (job.plan.separable) {
+        add("--precision fast", "the grids are not oblique to each other");
+    } else if (!linear) {
+        add("--precision fast", o.labels ? "votes are exact" : "the kernel is not linear");
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> idle_options(const ResampleArguments& a, const ResampleJob& job) {
@@ -33,6 +54,7 @@ std::vector<std::string> idle_options(const ResampleArguments& a, const Resample
     const auto add = [&](const char* option, const std::string& why) {
         warnings.push_back(fmt::format("{} changes nothing: {}", option, why));
     };
+    add_idle_gpu_options(a, job, add);
     const std::string no_nan = fmt::format("{} holds no NaN and no infinity", name_of(job.input.dtype));
     if (a.nan_fill && is_integer(job.input.dtype)) add("--nan-fill", no_nan);
     if (a.nan_aware && is_integer(job.input.dtype)) add("--nan-aware", no_nan);

@@ -302,15 +302,16 @@ std::string result_report(const ResampleJob& job, const ResampleResult& r) {
     std::string text = table({{"read", "plan", "resample", "check", "write", "total"},
                               {seconds(r.read_s), seconds(r.prepare_s), seconds(r.resample_s), seconds(r.check_s),
                                seconds(r.write_s), seconds(total_seconds(r))}});
-    text += "\n" +
-            table({
-                {"speed", fmt::format("{:.{}f} Mvoxel/s, {:.0f} MB/s while resampling ({})", speed.mvoxels_per_s,
-                                      speed.mvoxels_per_s < 100.0 ? 1 : 0, speed.mbytes_per_s, r.backend)},
-                {"memory", memory_text(r)},
-                {"values", fmt::format("{} to {}  ->  {} to {}", number(r.input_range.min), number(r.input_range.max),
-                                       number(r.output_range.min), number(r.output_range.max))},
-                {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},
-            });
+    std::vector<std::vector<std::string>> rows{
+        {"speed", fmt::format("{:.{}f} Mvoxel/s, {:.0f} MB/s while resampling ({})", speed.mvoxels_per_s,
+                              speed.mvoxels_per_s < 100.0 ? 1 : 0, speed.mbytes_per_s, r.backend)},
+        {"memory", memory_text(r)},
+        {"values", fmt::format("{} to {}  ->  {} to {}", number(r.input_range.min), number(r.input_range.max),
+                               number(r.output_range.min), number(r.output_range.max))},
+        {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},
+    };
+    if (!r.backend_reason.empty()) rows.insert(rows.begin(), {"backend", r.backend_reason});
+    text += "\n" + table(rows);
     return kept.empty() ? text : text + "\n" + kept;
 }
 

@@ -2,6 +2,7 @@
 // when they are not; nothing else in the host code knows the difference. No CUDA header is included here.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -19,8 +20,19 @@ std::string description();
 /// Whether there is a device that kernels can run on. Never throws for want of one.
 bool available() noexcept;
 
-/// Runs the plan on the current device. Throws Error(unavailable) where this build or this machine cannot, and says
-/// why. Plans that need_two_steps are not for it.
+/// Why there is none, in one line; empty where there is one.
+std::string complaint();
+
+/// Whether this process has used a device already: the first use takes long.
+bool started() noexcept;
+
+/// Bytes on the host that devices copy from and to without a detour, where the system grants them; else ordinary ones.
+/// Throws std::bad_alloc.
+std::shared_ptr<std::byte[]> pinned_bytes(std::size_t bytes);
+
+/// Runs the plan on ExecutorOptions::devices. Throws Error(unavailable) where this build or this machine cannot, and
+/// says why, Error(device_memory) where the device has too little memory, Error(usage) where there is no such device.
+/// Plans that need_two_steps are not for it.
 std::unique_ptr<Executor> make_executor(const Plan& plan, const ExecutorOptions& options);
 
 }  // namespace revoxel::cuda

@@ -59,12 +59,14 @@ double available_bytes() {
 /// Of a compressed input, decompressed and waiting.
 constexpr std::int64_t kLeastAhead = std::int64_t{4} << 20, kMostAhead = std::int64_t{12} << 20;
 
-/// Of the program itself, its buffers for files (kLeastAhead among them), and the executors' small scratch.
+/// Of the program itself, its buffers for files (kLeastAhead among them), and the executors' small scratch. What a
+/// GPU's driver takes is not counted.
 std::int64_t overhead_bytes(const ResampleJob& job) {
     constexpr std::int64_t kProgram = std::int64_t{16} << 20;
     constexpr std::int64_t kThread = std::int64_t{6} << 20;
+    constexpr std::int64_t kPinned = std::int64_t{24} << 20;  // of the copies to and from a GPU; cuda/transfer.cpp
     const std::int64_t threads = job.request.threads > 0 ? job.request.threads : available_threads();
-    return kProgram + threads * kThread;
+    return kProgram + threads * kThread + (job.request.backend == Backend::cuda ? kPinned : 0);
 }
 
 std::int64_t slice_bytes(const io::NiftiHeader& header) {

@@ -60,12 +60,6 @@ Plan final_plan(const ResampleJob& job, const ValueRange& input_range) {
     return plan;
 }
 
-ExecutorOptions executor_options(const ResampleJob& job) {
-    ExecutorOptions options;
-    options.threads = job.request.threads;
-    return options;
-}
-
 /// Stored scores as the scaled ones that they stand for.
 void scale_in_place(Volume& scores, double slope, double intercept) {
     if (slope == 1.0 && intercept == 0.0) return;
@@ -89,9 +83,13 @@ void run_argmax(const Plan& plan, const ResampleJob& job, const ResampleObserver
         softmax_in_place(scores, job.request.threads);
     }
     result.prepare_s = watch.lap();
-    ExecutorOptions options = executor_options(job);
+    ExecutorOptions options = executor_options(job, result);
     options.progress = progress_of(observer, Phase::resample);
-    const ArgmaxRun run = argmax_channels(plan, job.request.backend, options, scores, job.request.label.table, output);
+    const BackendSelection selection = select_backend(job, result);
+    const auto run_on = [&](Backend backend) {
+        return argmax_channels(plan, backend, options, scores, job.request.label.table, output);
+    };
+    const ArgmaxRun run = selection.run_or_fall_back(run_on, options);
     result.backend = run.backend;
     result.workspace_bytes = run.scratch_bytes;
     result.resample_s = watch.lap();
@@ -114,15 +112,14 @@ void run_all(const Plan& plan, const ResampleJob& job, const ResampleObserver& o
     Stopwatch watch;
     const std::int64_t fields = input.frames() * input.components();
     std::int64_t field = 0;
-    ExecutorOptions options = executor_options(job);
+    ExecutorOptions options = executor_options(job, result);
     if (observer.progress) {
         options.progress = [&observer, &field, fields](double share) {
             observer.progress(Phase::resample, (static_cast<double>(field) + share) / static_cast<double>(fields));
         };
     }
     if (observer.progress) observer.progress(Phase::prepare, 0.0);
-    const std::unique_ptr<Executor> executor = make_executor(plan, job.request.backend, options);
-    result.backend = executor->name();
+    const std::unique_ptr<Executor> executor = select_backend(job, result).make(plan, options);
     result.workspace_bytes = executor->workspace_bytes();
     result.prepare_s = watch.lap();
     for (; field < fields; ++field) {
@@ -130,6 +127,7 @@ void run_all(const Plan& plan, const ResampleJob& job, const ResampleObserver& o
         const int component = static_cast<int>(field % input.components());
         executor->run(input.view(frame, component), output.view(frame, component));
     }
+    result.backend = executor->name();
     result.resample_s = watch.lap();
 }
 

@@ -28,7 +28,7 @@ namespace {
 /// The input slices that the current slab and later ones need, read front to back.
 class InputWindow {
 public:
-    InputWindow(const ResampleJob& job, io::NiftiReader& reader, std::int64_t slices, ThreadPool& pool)
+    InputWindow(const ResampleJob& job, io::NiftiReader& reader, std::int64_t slices, Backend backend, ThreadPool& pool)
         : job_(job),
           reader_(reader),
           pool_(pool),
@@ -40,7 +40,7 @@ public:
         dtype_ = job.request.label.fraction ? DType::uint8 : job.input.dtype;
         slice_bytes_ = scalars_ * static_cast<std::int64_t>(size_of(dtype_));
         capacity_ = std::max<std::int64_t>(1, slices);
-        bytes_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(capacity_ * slice_bytes_));
+        bytes_ = allocate_host(static_cast<std::size_t>(capacity_ * slice_bytes_), backend);
         if (job.request.label.fraction) raw_.resize(static_cast<std::size_t>(raw_bytes_));
         if (wanted_.evidence) sample_.emplace(job.input);
         const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -135,7 +135,7 @@ private:
     std::int64_t slice_bytes_ = 0;      ///< of that
     std::int64_t capacity_ = 0;
     std::int64_t begin_ = 0, end_ = 0;  ///< slices of the frame that are in bytes_
-    std::unique_ptr<std::byte[]> bytes_;
+    std::shared_ptr<std::byte[]> bytes_;
     std::vector<std::byte> raw_;  ///< a slice as it is in the file, where the executor reads something else
     FactsWanted wanted_;
     InputFacts facts_;
@@ -152,17 +152,18 @@ public:
           memory_(memory),
           observer_(observer),
           result_(result),
+          selection_(select_backend(job, result)),
           pool_(job.request.threads),
           reader_(job.request.input, read_options(job), memory.ahead),
-          window_(job, reader_, memory.window, pool_),
+          window_(job, reader_, memory.window, selection_.choice().backend, pool_),
           writer_(job.request.output, job.output, write_options(job, pool_.size())) {
         check_unchanged(job, reader_.header());
         const Extent& n = job.output.grid.extent;
         slice_scalars_ = n[0] * n[1] * job.output.components;
         const auto bytes = static_cast<std::size_t>(memory.slab * slice_bytes());
-        slab_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
-        if (writes_behind(job) && memory.slab < n[2])
-            written_slab_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+        const Backend backend = selection_.choice().backend;
+        slab_ = allocate_host(bytes, backend);
+        if (writes_behind(job) && memory.slab < n[2]) written_slab_ = allocate_host(bytes, backend);
         result.slab = memory.slab;
         const double nan = std::numeric_limits<double>::quiet_NaN();
         written_ = {nan, nan};
@@ -181,7 +182,7 @@ public:
         check_labels_fit(job_, facts.stored);
         result_.input_range = scaled_range(facts.stored, job_.input.slope(), job_.input.intercept());
         result_.output_range = scaled_range(written_, job_.output.slope(), job_.output.intercept());
-        result_.warnings = value_warnings(job_, facts);
+        for (std::string& warning : value_warnings(job_, facts)) result_.warnings.push_back(std::move(warning));
         if (job_.request.label.fraction && !window_.any_label()) {
             result_.warnings.push_back(
                 fmt::format("no voxel holds label {:g}; its share is 0 everywhere", *job_.request.label.fraction));
@@ -251,8 +252,7 @@ private:
         if (in.empty()) {
             for (int c = 0; c < components; ++c) fill(view(c));
         } else {
-            ExecutorOptions options;
-            options.threads = job_.request.threads;
+            ExecutorOptions options = executor_options(job_, result_);
             const double all = static_cast<double>(job_.input.frames() * slices);
             const double before = static_cast<double>(frame * slices + box.lo[2]);
             if (observer_.progress) {
@@ -260,10 +260,10 @@ private:
                     observer_.progress(Phase::resample, (before + share * static_cast<double>(n[2])) / all);
                 };
             }
-            const std::unique_ptr<Executor> executor = make_executor(part, job_.request.backend, options);
-            result_.backend = executor->name();
+            const std::unique_ptr<Executor> executor = selection_.make(part, options);
             result_.workspace_bytes = std::max(result_.workspace_bytes, executor->workspace_bytes());
             for (int c = 0; c < components; ++c) executor->run(window_.view(in, c), view(c));
+            result_.backend = executor->name();
         }
     }
 
@@ -280,13 +280,14 @@ private:
     const ResampleObserver& observer_;
     ResampleResult& result_;
     Stopwatch watch_;
+    BackendSelection selection_;
     ThreadPool pool_;
     io::NiftiReader reader_;
     InputWindow window_;
     io::NiftiWriter writer_;
     std::int64_t slice_scalars_ = 0;  ///< of the output
-    std::unique_ptr<std::byte[]> slab_;
-    std::unique_ptr<std::byte[]> written_slab_;  ///< see writes_behind()
+    std::shared_ptr<std::byte[]> slab_;
+    std::shared_ptr<std::byte[]> written_slab_;  ///< see writes_behind()
     ValueRange written_{};
     std::future<void> writing_;  ///< last: its destructor waits
 };
@@ -296,6 +297,26 @@ private:
 void run_streamed(const ResampleJob& job, const MemoryPlan& memory, const ResampleObserver& observer,
                   ResampleResult& result) {
     Streaming(job, memory, observer, result).run();
+}
+
+ExecutorOptions executor_options(const ResampleJob& job, ResampleResult& result) {
+    ExecutorOptions options;
+    options.threads = job.request.threads;
+    options.devices = job.request.devices;
+    options.device_memory = job.request.gpu_memory;
+    options.precision = job.request.precision;
+    options.warn = [&result](const std::string& line) {
+        result.warnings.push_back(line);
+        result.backend_reason = "the CPU, after a GPU has failed";
+    };
+    return options;
+}
+
+BackendSelection select_backend(const ResampleJob& job, ResampleResult& result) {
+    const std::int64_t fields = job.input.frames() * job.input.components;
+    BackendChoice choice = choose_backend(job.request.backend, job.plan, fields, this_machine(job.request.threads));
+    result.backend_reason = choice.reason;
+    return BackendSelection(std::move(choice));
 }
 
 void check_labels_fit(const ResampleJob& job, const ValueRange& stored) {

@@ -69,6 +69,9 @@ struct ResampleRequest {
         dtype;  ///< the input's; float32 for fractions, uint8 for masks, what the table needs for argmax
     bool prefer_qform = false;
     Backend backend = Backend::automatic;
+    std::vector<int> devices;     ///< GPUs that share the work; empty: the first
+    std::int64_t gpu_memory = 0;  ///< bytes to take on each; 0: most of what is free
+    Precision precision = Precision::exact;
     int threads = 0;
     std::int64_t memory = 0;  ///< bytes that the run may take; 0: as it needs, streamed where that is possible
     bool overwrite = false;
@@ -130,8 +133,9 @@ struct KeptLabel {
 struct ResampleResult {
     double read_s = 0, prepare_s = 0, resample_s = 0, write_s = 0;  ///< wall-clock seconds; streamed: waiting for files
     std::int64_t slab = 0;                                          ///< output slices of a slab; 0: not streamed
-    double check_s = 0;   ///< seconds for the value ranges and for what the warnings below rest on
-    std::string backend;  ///< name() of the executor
+    double check_s = 0;          ///< seconds for the value ranges and for what the warnings below rest on
+    std::string backend;         ///< name() of the executor
+    std::string backend_reason;  ///< why Backend::automatic took it; empty where there was nothing to choose
     std::int64_t workspace_bytes = 0;
     std::vector<KeptLabel> kept_labels;  ///< LabelRequest::keep; frame by frame, ascending
     ValueRange input_range{}, output_range{};

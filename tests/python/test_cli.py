@@ -509,7 +509,7 @@ def test_help_lists_each_option_with_its_default(revoxel):
         "--backend", "--threads", "--force", "--compression", "--quiet", "--json", "--dry-run", "--explain", "--compare",
         "--preview", "--help", "--radius", "--sigma", "--cut", "--unnormalised", "--boundary", "--outside", "--clip",
         "--integers", "--nan-fill", "--nan-aware", "--slice-thickness", "--keep-labels", "--label-report", "--argmax",
-        "--softmax", "--channel-labels",
+        "--softmax", "--channel-labels", "--device", "--devices", "--gpu-memory", "--precision",
     }  # fmt: skip
     assert options_in_help(text) >= expected
     flat = " ".join(text.split())

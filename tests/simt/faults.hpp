@@ -4,6 +4,7 @@
 //                         1 without it), kernel (the first launch and all that follows), no-pinning
 //   REVOXEL_SIMT_DEVICES  devices that there are, 1 without it
 //   REVOXEL_SIMT_MEMORY   bytes of each, 1 GiB without it
+//   REVOXEL_SIMT_STARTED  set: the process has used a device already, so that small jobs are worth it
 #pragma once
 
 #include <cstdint>
