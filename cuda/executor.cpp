@@ -28,13 +28,16 @@ constexpr std::int64_t kBytesForThreads = std::int64_t{4} << 20;
 class CudaExecutor final : public Executor {
 public:
     CudaExecutor(const Plan& plan, const ExecutorOptions& options)
-        : plan_(plan), options_(options), devices_(options.devices) {
+        : plan_(plan), options_(options), devices_(options.devices), precision_(options.precision) {
         check_device();
         if (devices_.empty()) devices_.push_back(current_device());
         // With fewer slabs on a device at a time they need not be as thin, and have fewer tables.
         std::int64_t slots = kMostSlots;
         while (!make_runners_with(slots)) {
-            if (--slots == 0) throw_too_little();
+            if (--slots > 0) continue;
+            if (precision_ == Precision::exact) throw_too_little();
+            precision_ = Precision::exact;  // each slab has a texture of its own
+            slots = kMostSlots;
         }
         name_ = device_names();
     }
@@ -125,7 +128,7 @@ private:
         const bool large = cut.uploaded_bytes > kBytesForThreads;
         const int threads = large ? std::max(1, host_threads / static_cast<int>(devices_.size())) : 1;
         DeviceOptions device_options;
-        device_options.precision = options_.precision;
+        device_options.precision = precision_;
         try {
             for (std::size_t r = 0; r < std::min(devices_.size(), cut.slabs.size()); ++r) {
                 const OnDevice here(devices_[r]);
@@ -172,6 +175,7 @@ private:
     const Plan plan_;
     const ExecutorOptions options_;
     std::vector<int> devices_;
+    Precision precision_;
     std::int64_t least_bytes_ = 0;  ///< of slots, in the last attempt
     bool needs_range_ = false;      ///< slabs see parts of the input, and clip to the range of all of it
     std::string refusal_;           ///< of the device, in the last attempt that it refused

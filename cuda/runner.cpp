@@ -47,17 +47,17 @@ void Runner::make_plans(const Plan& plan, const DeviceOptions& options, std::int
     const bool whole = slabs_.size() == 1 && slabs_[0].output.count() == voxel_count(plan.output);
     const bool ranged = plan.options.clip == Clip::global && !whole;
     if (ranged) range_ = DeviceMemory(2 * sizeof(double));
-    std::int64_t tables = static_cast<std::int64_t>(range_.bytes()), scratch = 0;
+    std::int64_t own = static_cast<std::int64_t>(range_.bytes()), scratch = 0;
     for (const std::size_t n : order) {
         const ScratchLender lender(scratch_);
         plans_[n] = make_device_plan(plan.part(slabs_[n].output), options);
         if (ranged) take_range_from(*plans_[n], reinterpret_cast<const double*>(range_.data()));
-        tables += plans_[n]->bytes() - plans_[n]->scratch_bytes();
+        own += plans_[n]->bytes() - static_cast<std::int64_t>(lender.lent_bytes());  // tables, and textures
         scratch = 0;
         for (const DeviceMemory& block : scratch_) scratch += static_cast<std::int64_t>(block.bytes());
-        if (device_bytes_ + tables + scratch > most_bytes) throw LimitExceeded{};
+        if (device_bytes_ + own + scratch > most_bytes) throw LimitExceeded{};
     }
-    device_bytes_ += tables + scratch;
+    device_bytes_ += own + scratch;
 }
 
 void Runner::run(const ConstVolumeView& input, const VolumeView& output, const FiniteRange* range,

@@ -11,7 +11,6 @@
 #include <cuda_runtime.h>
 #else
 #include "simt/simt.hpp"
-#include "simt/streams.hpp"
 #endif
 
 namespace revoxel::cuda {

@@ -81,6 +81,7 @@ std::byte* ScratchLender::lend(std::size_t bytes) {
         lent_.push_back(false);
     }
     lent_[best] = true;
+    lent_bytes_ += bytes;
     return blocks_[best].data();
 }
 

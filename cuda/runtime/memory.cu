@@ -243,9 +243,15 @@ void check_device() {
 }
 
 std::string device_name() {
+    static std::mutex mutex;
+    static auto& names = *new std::map<int, std::string>;  // asking takes long
+    const int device = current_device();
+    const std::lock_guard lock(mutex);
+    const auto found = names.find(device);
+    if (found != names.end()) return found->second;
     cudaDeviceProp properties;
-    check(cudaGetDeviceProperties(&properties, current_device()), "asking for the device's properties");
-    return properties.name;
+    check(cudaGetDeviceProperties(&properties, device), "asking for the device's properties");
+    return names[device] = properties.name;
 }
 
 std::size_t most_shared_bytes() {

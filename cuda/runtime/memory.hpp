@@ -110,10 +110,12 @@ public:
     /// Of this thread; null: none.
     static ScratchLender* current() noexcept;
     std::byte* lend(std::size_t bytes);
+    std::size_t lent_bytes() const noexcept { return lent_bytes_; }
 
 private:
     std::vector<DeviceMemory>& blocks_;
     std::vector<bool> lent_;
+    std::size_t lent_bytes_ = 0;
     ScratchLender* before_;
 };
 

@@ -141,7 +141,7 @@ void add_run_options(CLI::App& app, ResampleArguments& a) {
            "auto: the GPU where there is one and it pays, else the CPU");
     option(app, group, "--device", a.device, "NUMBER", "the GPU to use, by its number", "0");
     option(app, group, "--devices", a.devices, "NUMBERS",
-           "GPUs that share the work (0,1); the result is the same; instead of --device");
+           "several GPUs that share the work (0,1); the result is the same", "one alone");
     option(app, group, "--gpu-memory", a.gpu_memory, "BYTES",
            "the most memory to take on each GPU, e.g. 500M or 8G; the result is the same", "most of what is free");
     option(

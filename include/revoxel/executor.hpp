@@ -30,7 +30,7 @@ enum class Precision {
     /// spreads to the position's neighbours, and -32768 of int16 (-128 of int8) reads as the value above it. For kernel
     /// linear with ComputeType::f32 and input of up to 16 bits or float32 whose strides are those of rows and slices (i
     /// fastest, no gaps between voxels); other kernels, types, strides, boundary renormalise and extents beyond the
-    /// device's textures stay exact.
+    /// device's textures stay exact, and so does a volume in slabs whose textures leave no room.
     fast,
 };
 

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <functional>
 
+#include "simt/streams.hpp"
+
 #include "simt/texture.hpp"
 
 #define __global__

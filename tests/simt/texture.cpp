@@ -1,17 +1,19 @@
 #include "simt/texture.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
 
 #include "runtime/device_volume.hpp"
+#include "simt/streams.hpp"
 
 namespace revoxel {
 namespace simt {
 namespace {
 
-long reads = 0;
+std::atomic<long> reads{0};
 
 std::int64_t clamped(double i, std::int64_t n) {
     return static_cast<std::int64_t>(std::clamp(i, 0.0, static_cast<double>(n - 1)));
@@ -94,15 +96,17 @@ void DeviceVolume::release() noexcept {
 }
 
 // Rows and slices as cudaMemcpy3D steps: by a pitch, and by whole rows.
-void DeviceVolume::fill(const Field& field, StreamHandle) const {
-    auto& texture = *reinterpret_cast<simt::Texture*>(array_);
-    const std::int64_t rows = field.stride[2] / field.stride[1];
-    const std::size_t size = size_of(field.dtype), row = static_cast<std::size_t>(field.extent[0]) * size;
-    std::byte* to = texture.voxels.data();
-    for (std::int64_t k = 0; k < field.extent[2]; ++k)
-        for (std::int64_t j = 0; j < field.extent[1]; ++j, to += row) {
-            std::memcpy(to, field.data + (k * rows + j) * field.stride[1] * static_cast<std::int64_t>(size), row);
-        }
+void DeviceVolume::fill(const Field& field, StreamHandle stream) const {
+    simt::enqueue(stream, [field, texture = reinterpret_cast<simt::Texture*>(array_)] {
+        const std::int64_t rows = field.stride[2] / field.stride[1];
+        const std::size_t size = size_of(field.dtype), row = static_cast<std::size_t>(field.extent[0]) * size;
+        std::byte* to = texture->voxels.data();
+        for (std::int64_t k = 0; k < field.extent[2]; ++k)
+            for (std::int64_t j = 0; j < field.extent[1]; ++j, to += row) {
+                const std::int64_t first = (k * rows + j) * field.stride[1];
+                std::memcpy(to, field.data + first * static_cast<std::int64_t>(size), row);
+            }
+    });
 }
 
 // Few voxels, so that what larger volumes lead to is tested.

@@ -67,15 +67,15 @@ TEST(ChooseBackend, ASmallJobDoesNotWaitForAGpuToStart) {
 }
 
 TEST(ChooseBackend, ALargeJobTakesTheGpuThatThereIs) {
-    const BackendChoice choice = choose_backend(Backend::automatic, plan_of(300), 1, machine(false));
+    const BackendChoice choice = choose_backend(Backend::automatic, plan_of(400), 1, machine(false));
     EXPECT_EQ(choice.backend, Backend::cuda);
     EXPECT_TRUE(choice.falls_back);
     EXPECT_NE(choice.reason.find("Some GPU"), std::string::npos);
-    EXPECT_EQ(choose_backend(Backend::automatic, plan_of(300), 1, machine(false, 1000)).backend, Backend::cpu);
+    EXPECT_EQ(choose_backend(Backend::automatic, plan_of(400), 1, machine(false, 1000)).backend, Backend::cpu);
     Machine none = machine(false);
     none.gpu_name = [] { return std::string(); };
     none.gpu_complaint = [] { return std::string("there is none"); };
-    const BackendChoice without = choose_backend(Backend::automatic, plan_of(300), 1, none);
+    const BackendChoice without = choose_backend(Backend::automatic, plan_of(400), 1, none);
     EXPECT_EQ(without.backend, Backend::cpu);
     EXPECT_NE(without.reason.find("there is none"), std::string::npos);
 }
