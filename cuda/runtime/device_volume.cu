@@ -1,11 +1,11 @@
 #include "runtime/device_volume.hpp"
 
 #include <cuda_runtime_api.h>
-#include <fmt/format.h>
 
 #include <utility>
 
 #include "revoxel/error.hpp"
+#include "runtime/messages.hpp"
 
 namespace revoxel::cuda {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 void check(cudaError_t status, const char* what) {
     if (status == cudaSuccess) return;
     cudaGetLastError();  // or the next check of an unrelated call would report it
-    throw Error(ErrorCode::unavailable, fmt::format("CUDA: {} failed: {}", what, cudaGetErrorString(status)));
+    const auto code = status == cudaErrorMemoryAllocation ? ErrorCode::device_memory : ErrorCode::unavailable;
+    throw Error(code, failed_text(what, cudaGetErrorString(status)));
 }
 
 cudaChannelFormatDesc format_of(DType dtype, DeviceVolume::Read read) {

@@ -72,8 +72,8 @@ public:
             labels.data = address(output, box.lo[0], box.lo[1], box.lo[2]);
             labels.extent = part.output.extent;
             fill(labels, fill_label);
-            ExecutorOptions inner;
-            inner.threads = options_.threads;
+            ExecutorOptions inner = options_;
+            inner.progress = {};
             const std::unique_ptr<Executor> executor = make_executor(part, backend_, inner);
             ran.backend = executor->name();
             ran.scratch_bytes =
