@@ -200,3 +200,15 @@ def test_the_real_program_with_a_device_or_without(revoxel, small, tmp_path):
     assert done.returncode == 5
     assert len(done.stderr.splitlines()) == 1 and "backend cuda: " in done.stderr
     assert not gpu.exists()
+
+
+def test_fast_within_a_limit(simt, small, tmp_path):
+    """Textures of many slabs may not fit; then it is exact, and never an error."""
+    words = ("resample", small / "head.nii", tmp_path / "o.nii", "--like", small / "turned.nii", "--backend", "cuda", "--force")
+    assert simt(*words).returncode == 0
+    exact = nib.load(tmp_path / "o.nii").get_fdata()
+    for limit in ("700k", "500k", "1G"):
+        done = simt(*words, "--precision", "fast", "--gpu-memory", limit)
+        assert done.returncode == 0, done.stderr
+        fast = nib.load(tmp_path / "o.nii").get_fdata()
+        assert abs(fast - exact).max() <= 0.006 * (exact.max() - exact.min()) + 1
