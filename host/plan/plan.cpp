@@ -266,8 +266,8 @@ Plan make_patch_plan(const Extent& input, const Extent& patch, const PlanOptions
     for (int a = 0; a < 3; ++a) {
         const Antialias mode = options.antialias[a];
         if (mode == Antialias::automatic || mode == Antialias::none) continue;
-        throw Error(ErrorCode::usage, fmt::format("patches take no low-pass, and antialias is {}; expected none",
-                                                  name_of(mode)));
+        throw Error(ErrorCode::usage,
+                    fmt::format("patches take no low-pass, and antialias is {}; expected none", name_of(mode)));
     }
     if (options.blur != none.blur || options.aperture != none.aperture) {
         throw Error(ErrorCode::usage, "patches take no low-pass, and there is a blur or an aperture; expected none");
