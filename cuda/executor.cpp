@@ -137,7 +137,7 @@ private:
                 runners_.push_back(std::make_unique<Runner>(plan_, cut, std::move(share), cut.slots(devices_.size()),
                                                             device_options, threads, most));
             }
-            needs_range_ = plan_.options.clip == Clip::global && cut.slabs.size() > 1;
+            needs_range_ = plan_.options.clip == Clip::global && !cut.is_whole(plan_);
             return true;
         } catch (const Runner::LimitExceeded&) {
         } catch (const Error& error) {

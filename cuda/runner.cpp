@@ -34,18 +34,16 @@ Runner::Runner(const Plan& plan, const SlabCut& cut, std::vector<Slab> slabs, st
         device_bytes_ += cut.input_bytes + cut.output_bytes;
         slots_.push_back(std::move(slot));
     }
-    make_plans(plan, options, most_bytes);
+    make_plans(plan, options, plan.options.clip == Clip::global && !cut.is_whole(plan), most_bytes);
 }
 
-void Runner::make_plans(const Plan& plan, const DeviceOptions& options, std::int64_t most_bytes) {
+void Runner::make_plans(const Plan& plan, const DeviceOptions& options, bool ranged, std::int64_t most_bytes) {
     plans_.resize(slabs_.size());
     // The largest first: its scratch serves the others.
     std::vector<std::size_t> order(slabs_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](auto a, auto b) { return slabs_[a].input.count() > slabs_[b].input.count(); });
-    const bool whole = slabs_.size() == 1 && slabs_[0].output.count() == voxel_count(plan.output);
-    const bool ranged = plan.options.clip == Clip::global && !whole;
     if (ranged) range_ = DeviceMemory(2 * sizeof(double));
     std::int64_t own = static_cast<std::int64_t>(range_.bytes()), scratch = 0;
     for (const std::size_t n : order) {

@@ -41,7 +41,8 @@ private:
         Event brought, computed, fetched;
     };
 
-    void make_plans(const Plan& plan, const DeviceOptions& options, std::int64_t most_bytes);
+    /// `ranged`: they clip to the range of the whole input and do not see all of it.
+    void make_plans(const Plan& plan, const DeviceOptions& options, bool ranged, std::int64_t most_bytes);
     void run_here(const ConstVolumeView& input, const VolumeView& output,
                   const std::function<void(std::int64_t)>& done);
     void start(std::size_t n, const ConstVolumeView& input, const VolumeView& output);

@@ -28,6 +28,10 @@ std::int64_t SlabCut::slots(std::size_t runners) const {
     return std::min(each, most_slots);
 }
 
+bool SlabCut::is_whole(const Plan& plan) const {
+    return slabs.size() == 1 && slabs[0].input == Box3{{0, 0, 0}, plan.input.extent};
+}
+
 SlabSize whole_size(const Plan& plan) {
     return {plan.output.extent[2], plan.output.extent[1]};
 }

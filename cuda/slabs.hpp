@@ -34,6 +34,8 @@ struct SlabCut {
 
     /// Of slabs that `runners` share each has so many on its device at a time.
     std::int64_t slots(std::size_t runners) const;
+    /// One slab that reads the whole input.
+    bool is_whole(const Plan& plan) const;
     /// Of the slots of one runner.
     std::int64_t slot_bytes(std::size_t runners) const { return slots(runners) * (input_bytes + output_bytes); }
 };
