@@ -150,6 +150,10 @@ std::unique_ptr<cuda::DevicePlan> gpu_plan(const Plan& plan) {
     return cuda::make_device_plan(plan);
 }
 
+std::unique_ptr<cuda::ArgmaxPlan> gpu_argmax_plan(const Plan& plan, const std::vector<std::int64_t>& labels) {
+    return cuda::make_argmax_plan(plan, labels);
+}
+
 void gpu_run(const std::vector<cuda::DeviceJob>& jobs) {
     cuda::run(jobs, gpu_stream());
 }

@@ -61,6 +61,7 @@ std::function<void()> gpu_graph(const std::function<void()>& queue);
 
 /// As the functions of the same purpose in revoxel/cuda.hpp.
 std::unique_ptr<cuda::DevicePlan> gpu_plan(const Plan& plan);
+std::unique_ptr<cuda::ArgmaxPlan> gpu_argmax_plan(const Plan& plan, const std::vector<std::int64_t>& labels);
 void gpu_run(const std::vector<cuda::DeviceJob>& jobs);
 
 }  // namespace revoxel::bench

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <numeric>
 #include <variant>
 
 #include "math/values.hpp"
@@ -17,6 +18,7 @@ constexpr std::int64_t kPatches = 10'000;
 constexpr Extent kPatch{64, 64, 64};
 constexpr std::int64_t kDifferentPlans = 64;
 constexpr int kLabels = 105;  // with the background
+constexpr std::int64_t kChannels = 25;
 
 // Random numbers by index, so that threads need no order.
 
@@ -201,6 +203,24 @@ GpuJob job_of(const Row& row, int scale) {
     return job;
 }
 
+/// Finer on every axis: nothing is low-passed.
+GpuJob logits(int scale) {
+    const Grid input = grid_of({128, 128, 128}, {3.2, 3.2, 5.9}, scale);
+    const Extent extent{scaled(512, scale), scaled(512, scale), scaled(300, scale)};
+    PlanOptions options;
+    options.kernel = Kernel::linear;
+    options.input_dtype = kF32;
+    options.output_dtype = kU8;
+    GpuJob job;
+    job.name = "logits argmax f32";
+    job.what = fmt::format("{} channels of 128^3 to 512x512x300, the label of the largest", kChannels);
+    job.group = "labels";
+    job.parts.push_back({make_plan(input, with_extent(input, extent), options)});
+    job.channel_labels.resize(static_cast<std::size_t>(kChannels));
+    std::iota(job.channel_labels.begin(), job.channel_labels.end(), std::int64_t{0});
+    return job;
+}
+
 // Many volumes
 
 PlanOptions linear_options(DType from, DType to) {
@@ -322,15 +342,12 @@ std::int64_t GpuJob::output_bytes() const {
 std::vector<GpuJob> gpu_jobs(int scale) {
     std::vector<GpuJob> jobs;
     for (const Row& row : kRows) jobs.push_back(job_of(row, scale));
+    jobs.push_back(logits(scale));
     jobs.push_back(batch(scale));
     jobs.push_back(list(scale));
     jobs.push_back(patches("patches linear i16 f32", "", kI16, Outside::fill, scale));
     jobs.push_back(patches("patches linear extended f32", "linear", kF32, Outside::extend, scale));
     return jobs;
-}
-
-std::vector<MissingGpuJob> missing_gpu_jobs() {
-    return {{"logits argmax f32", "revoxel/cuda.hpp resamples scores one by one; it has no argmax yet"}};
 }
 
 Plan patch_plan(const GpuJob& job, std::int64_t n) {

@@ -28,8 +28,15 @@ struct GpuJob {
     std::vector<GpuPart> parts;
     /// Rows of 12, for each patch of parts[0]: all patches read the first input volume. Empty: no patches.
     std::vector<double> affines;
+    /// The label of each channel: parts[0] resamples one channel of scores, the output is the label of the largest.
+    /// Empty: no scores.
+    std::vector<std::int64_t> channel_labels;
 
-    std::int64_t input_volumes(const GpuPart& part) const { return affines.empty() ? part.count : 1; }
+    std::int64_t channels() const { return static_cast<std::int64_t>(channel_labels.size()); }
+    std::int64_t input_volumes(const GpuPart& part) const {
+        if (!channel_labels.empty()) return channels();
+        return affines.empty() ? part.count : 1;
+    }
     std::int64_t input_bytes() const;
     std::int64_t output_bytes() const;
     bool single() const { return parts.size() == 1 && parts[0].count == 1; }
@@ -37,12 +44,6 @@ struct GpuJob {
 
 /// Every job; each extent divided by `scale`, the counts of batches by its cube.
 std::vector<GpuJob> gpu_jobs(int scale);
-
-/// What is asked of the benchmark and cannot be measured yet: name and reason.
-struct MissingGpuJob {
-    std::string name, why;
-};
-std::vector<MissingGpuJob> missing_gpu_jobs();
 
 /// The plan of patch n of a job of patches, as any executor runs it.
 Plan patch_plan(const GpuJob& job, std::int64_t n);

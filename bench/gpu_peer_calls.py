@@ -258,23 +258,29 @@ def torch_matmul(lib, job, arrays):
     return run
 
 
+def torch_largest(lib, volumes, size):
+    """Which of the volumes is the largest at each voxel of the output, one after the other; ties to the first."""
+    torch = lib.torch
+    best = result = None
+    for number, volume in enumerate(volumes):
+        values = torch.nn.functional.interpolate(volume[None, None], size=size, mode="trilinear", align_corners=False)[0, 0]
+        if best is None:
+            best, result = values, torch.zeros_like(values, dtype=torch.uint8)
+            continue
+        result.masked_fill_(values > best, number)
+        torch.maximum(best, values, out=best)
+    return result
+
+
 def torch_one_hot(lib, job, arrays):
-    """Each label as a volume of 0 and 1, and at each voxel the label whose volume is largest; ties to the smallest."""
-    torch, size = lib.torch, shape_of(job["output"])
+    """Each label as a volume of 0 and 1."""
+    size = shape_of(job["output"])
+    return lambda volume: torch_largest(lib, ((volume == label).float() for label in range(LABELS)), size)
 
-    def run(volume):
-        best = result = None
-        for label in range(LABELS):
-            one = (volume == label).float()[None, None]
-            share = torch.nn.functional.interpolate(one, size=size, mode="trilinear", align_corners=False)[0, 0]
-            if best is None:
-                best, result = share, torch.zeros_like(share, dtype=torch.uint8)
-                continue
-            result.masked_fill_(share > best, label)
-            torch.maximum(best, share, out=best)
-        return result
 
-    return run
+def torch_argmax(lib, job, arrays):
+    size = shape_of(job["output"])
+    return lambda scores: torch_largest(lib, scores, size)
 
 
 BATCH = 1000  # volumes or patches in one call of torch, of whose results the list is the whole
@@ -313,38 +319,42 @@ def cupyx_zoom(order):
     return prepare
 
 
-def cupyx_one_hot(lib, job, arrays):
+def keep_larger(values, number, best, result):
+    result[values > best] = number
+    np.maximum(best, values, out=best)
+
+
+def cupyx_largest(lib, job, arrays):
+    """As torch_largest; what keeps the larger is one kernel a volume on the GPU: boolean indexing there waits for the device."""
     xp = lib.xp
     zoom = cupyx_zoom(1)(lib, {**job, "output": {**job["output"], "dtype": "float32"}}, arrays)
+    keep = keep_larger
+    if lib.on_gpu:
+        keep = xp.ElementwiseKernel(
+            "float32 values, uint8 number", "float32 best, uint8 result",
+            "if (values > best) { best = values; result = number; }",
+        )  # fmt: skip
 
-    def run(volume):
+    def run(volumes):
         best = result = None
-        for label in range(LABELS):
-            share = zoom((volume == label).astype(np.float32))
+        for number, volume in enumerate(volumes):
+            values = zoom(volume)
             if best is None:
-                best, result = share, xp.zeros(share.shape, np.uint8)
+                best, result = values, xp.zeros(values.shape, np.uint8)
                 continue
-            result[share > best] = label
-            xp.maximum(best, share, out=best)
-        return result
-
-    return prepare_one_hot_mask(lib, zoom) if lib.on_gpu else run
-
-
-def prepare_one_hot_mask(lib, zoom):
-    """As one kernel a label on the GPU: boolean indexing there waits for the device."""
-    update = lib.xp.ElementwiseKernel(
-        "float32 share, uint8 label", "float32 best, uint8 result", "if (share > best) { best = share; result = label; }"
-    )
-
-    def run(volume):
-        best = zoom((volume == 0).astype(np.float32))
-        result = lib.xp.zeros(best.shape, np.uint8)
-        for label in range(1, LABELS):
-            update(zoom((volume == label).astype(np.float32)), np.uint8(label), best, result)
+            keep(values, np.uint8(number), best, result)
         return result
 
     return run
+
+
+def cupyx_one_hot(lib, job, arrays):
+    largest = cupyx_largest(lib, job, arrays)
+    return lambda volume: largest((volume == label).astype(np.float32) for label in range(LABELS))
+
+
+def cupyx_argmax(lib, job, arrays):
+    return cupyx_largest(lib, job, arrays)
 
 
 def cupyx_affine(order):

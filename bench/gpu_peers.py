@@ -22,9 +22,9 @@ from typing import Callable
 import numpy as np
 
 from gpu_peer_calls import (
-    BATCH, LABELS, LIBRARIES, cupyx_affine, cupyx_one_hot, cupyx_zoom, jax_scale, shape_of, slug, torch_antialias,
-    torch_batch, torch_grid_prebuilt, torch_grid_sample, torch_interpolate, torch_matmul, torch_nearest,
-    torch_one_hot, torch_patches,
+    BATCH, LABELS, LIBRARIES, cupyx_affine, cupyx_argmax, cupyx_one_hot, cupyx_zoom, jax_scale, shape_of, slug,
+    torch_antialias, torch_argmax, torch_batch, torch_grid_prebuilt, torch_grid_sample, torch_interpolate, torch_matmul,
+    torch_nearest, torch_one_hot, torch_patches,
 )  # fmt: skip
 
 WARM_UP = 3
@@ -72,6 +72,10 @@ PEERS = (
     ),
     Peer("torch nearest-exact", "torch", torch_nearest, ("A nearest u8",), 1e-3),
     Peer("torch, a volume for each label", "torch", torch_one_hot, ("A votes plain u8",), 1e-3, f"{LABELS} labels"),
+    Peer(
+        "torch interpolate, channel by channel", "torch", torch_argmax, ("logits argmax f32",), 1e-4,
+        "the largest score kept, never all channels at full size; ties by rounding",
+    ),
     Peer("torch interpolate, batch", "torch", torch_batch, ("batch linear f32",), 1e-4, f"{BATCH} in a call"),
     Peer(
         "torch affine_grid, grid_sample", "torch", torch_patches, ("patches linear extended f32",), 1e-3,
@@ -84,6 +88,10 @@ PEERS = (
     Peer("cupyx zoom order 0", "cupyx", cupyx_zoom(0), ("A nearest u8",), 1e-3),
     Peer("cupyx zoom order 3", "cupyx", cupyx_zoom(3), ("A bspline3 plain f32", "B bspline3 f32", "C bspline3 plain f32"), 1e-4),
     Peer("cupyx, a volume for each label", "cupyx", cupyx_one_hot, ("A votes plain u8",), 1e-3, f"{LABELS} labels"),
+    Peer(
+        "cupyx zoom order 1, channel by channel", "cupyx", cupyx_argmax, ("logits argmax f32",), 1e-4,
+        "the largest score kept, never all channels at full size; ties by rounding",
+    ),
     Peer("cupyx affine_transform order 1", "cupyx", cupyx_affine(1), ("oblique linear extended f32",), 1e-5),
     Peer("cupyx affine_transform order 3", "cupyx", cupyx_affine(3), ("oblique bspline3 extended f32",), 1e-4),
     Peer(
@@ -147,6 +155,8 @@ def agreement(lib, peer, job, folder):
 
 def input_shape(job):
     shape = shape_of(job["input"])
+    if job["channels"]:
+        return (job["channels"], *shape)
     return (job["volumes"], *shape) if job["name"].startswith("batch") else shape
 
 

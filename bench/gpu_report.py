@@ -213,8 +213,7 @@ def copy_text(device):
 
 
 def left_out(found):
-    rows = [[one["name"], "missing", one["why"]] for one in found["missing"]]
-    rows += [[one["name"], "**failed**", one["why"]] for one in found["failed"]]
+    rows = [[one["name"], "**failed**", one["why"]] for one in found["failed"]]
     return table(["job", "", "why"], rows) if rows else "Nothing."
 
 

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "bench/gpu_device.hpp"
+#include "pipeline/argmax.hpp"
 #include "revoxel/error.hpp"
 #include "revoxel/executor.hpp"
 
@@ -26,15 +27,18 @@ ExecutorOptions one_thread() {
     return options;
 }
 
+void flip_bit_of_last(const VolumeView& output) {
+    const std::int64_t last = output.extent[0] * output.extent[1] * output.extent[2] - 1;
+    const auto bytes = static_cast<std::int64_t>(size_of(output.dtype));
+    static_cast<std::byte*>(output.data)[last * bytes] ^= std::byte{1};
+}
+
 class HostPlan : public cuda::DevicePlan {
 public:
     explicit HostPlan(const Plan& plan) : plan_(plan), executor_(make_executor(plan, Backend::cpu, one_thread())) {}
     void run(const ConstVolumeView& input, const VolumeView& output, cuda::StreamHandle) override {
         executor_->run(input, output);
-        if (!outputs_are_broken()) return;
-        const std::int64_t last = output.extent[0] * output.extent[1] * output.extent[2] - 1;
-        const auto bytes = static_cast<std::int64_t>(size_of(output.dtype));
-        static_cast<std::byte*>(output.data)[last * bytes] ^= std::byte{1};
+        if (outputs_are_broken()) flip_bit_of_last(output);
     }
     std::int64_t bytes() const noexcept override { return executor_->workspace_bytes(); }
     std::int64_t scratch_bytes() const noexcept override { return 0; }
@@ -44,6 +48,30 @@ public:
 private:
     Plan plan_;
     std::unique_ptr<Executor> executor_;
+};
+
+/// Of fields without gaps, one channel after the other.
+class HostArgmaxPlan : public cuda::ArgmaxPlan {
+public:
+    HostArgmaxPlan(const Plan& plan, const std::vector<std::int64_t>& table)
+        : plan_(plan),
+          table_(table),
+          scores_(plan.input, plan.options.input_dtype, static_cast<std::int64_t>(table.size())),
+          labels_(plan.output, plan.options.output_dtype) {}
+    void run(const ConstVolumeView& scores, std::int64_t, const VolumeView& labels, cuda::StreamHandle) override {
+        std::memcpy(scores_.data(), scores.data, static_cast<std::size_t>(scores_.size_bytes()));
+        pipeline::argmax_channels(plan_, Backend::cpu, one_thread(), scores_, table_, labels_);
+        std::memcpy(labels.data, labels_.data(), static_cast<std::size_t>(labels_.size_bytes()));
+        if (outputs_are_broken()) flip_bit_of_last(labels);
+    }
+    std::int64_t bytes() const noexcept override { return scores_.size_bytes() + labels_.size_bytes(); }
+    const Plan& plan() const noexcept override { return plan_; }
+    int device() const noexcept override { return 0; }
+
+private:
+    Plan plan_;
+    std::vector<std::int64_t> table_;
+    Volume scores_, labels_;
 };
 
 Plan with_affine(Plan plan, const double* rows) {
@@ -108,6 +136,10 @@ std::function<void()> gpu_graph(const std::function<void()>& queue) {
 
 std::unique_ptr<cuda::DevicePlan> gpu_plan(const Plan& plan) {
     return std::make_unique<HostPlan>(plan);
+}
+
+std::unique_ptr<cuda::ArgmaxPlan> gpu_argmax_plan(const Plan& plan, const std::vector<std::int64_t>& labels) {
+    return std::make_unique<HostArgmaxPlan>(plan, labels);
 }
 
 void gpu_run(const std::vector<cuda::DeviceJob>& jobs) {

@@ -81,14 +81,8 @@ def test_all_jobs_are_listed_checked_and_named_once(bench_gpu, small):
     assert sizes["C linear f32"] > sizes["B linear f32"]
 
 
-def test_what_is_missing_is_said(bench_gpu):
-    _, facts, _ = facts_of(bench_gpu, "--check-only", "--jobs", "logits")
-    assert [one["kind"] for one in facts] == ["device", "missing"]
-    assert "argmax" in facts[1]["why"]
-
-
 def test_times(bench_gpu):
-    code, facts, _ = facts_of(bench_gpu, "--jobs", "B linear,small,patches linear i16", "--seconds", 0.01)
+    code, facts, _ = facts_of(bench_gpu, "--jobs", "B linear,small,logits,patches linear i16", "--seconds", 0.01)
     assert code == 0
     device, jobs = facts[0], jobs_of(facts)
     assert device["copy_gb_s"] == max(device["copy_by_driver_gb_s"], device["copy_by_kernel_gb_s"]) > 0
@@ -99,17 +93,19 @@ def test_times(bench_gpu):
     assert times["sets"] * job["floor_bytes"] >= 2 * device["l2_bytes"]
     assert job["over_floor"] == pytest.approx(times["median_ms"] * device["copy_gb_s"] / job["floor_bytes"] * 1e6)
     assert job["check"]["different_after_timing"] == 0
+    assert jobs["logits argmax f32"]["floor_bytes"] == 25 * 4 * 8**3 + 32 * 32 * 18
     patches = jobs["patches linear i16 f32"]
     assert patches["floor_bytes"] == 2 * 32 * 32 * 18 + 4 * 64**3 * patches["volumes"]
     assert [one["graph_different"] for one in facts if one["kind"] == "launch"] == [0]
 
 
 def test_a_wrong_voxel_is_found(bench_gpu):
-    some = ("--jobs", "A linear i16 i16,batch,list,patches linear i16", "--seconds", 0.001)
+    some = ("--jobs", "A linear i16 i16,logits,batch,list,patches linear i16", "--seconds", 0.001)
     code, facts, _ = facts_of(bench_gpu, *some, REVOXEL_TEST_BREAK="outputs")
     assert code == 1
     jobs = jobs_of(facts)
-    assert jobs["A linear i16 i16"]["check"]["different"] == jobs["A linear i16 i16"]["check"]["different_after_timing"] == 1
+    for name in ("A linear i16 i16", "logits argmax f32"):
+        assert jobs[name]["check"]["different"] == jobs[name]["check"]["different_after_timing"] == 1
     for name in ("batch linear f32", "list linear f32", "patches linear i16 f32"):
         assert jobs[name]["check"]["different"] == jobs[name]["volumes"] > 1
 
@@ -147,6 +143,21 @@ def test_weights_are_the_plan(small, resample, tmp_path):
     nib.save(nib.Nifti1Image(line, np.diag([0.8, 1, 1, 1])), tmp_path / "delta.nii")
     resample(tmp_path / "delta.nii", tmp_path / "out.nii", "--size", m, 1, 1)
     np.testing.assert_array_equal(nib.load(tmp_path / "out.nii").get_fdata()[:, 0, 0], matrix[:, n // 2])
+
+
+def test_labels_are_those_of_the_largest_score(small):
+    """By the job's weights in double: no score is above that of the label but by rounding."""
+    folder, jobs = small
+    job = jobs["logits argmax f32"]
+    scores = load(folder, job["name"], "in.npy").astype(np.float64)
+    assert len(scores) == job["channels"] == 25
+    weights = gpu_peers.arrays_of(folder, job)["weights"]
+    assert sorted(weights) == [0, 1, 2]
+    for axis, matrix in weights.items():
+        scores = np.moveaxis(np.tensordot(matrix.astype(np.float64), scores, (1, 3 - axis)), 0, 3 - axis)
+    labels = load(folder, job["name"], "out.npy")
+    chosen = np.take_along_axis(scores, labels[None].astype(np.int64), 0)[0]
+    np.testing.assert_allclose(chosen, scores.max(0), rtol=0, atol=4096 * 1e-6)
 
 
 # Peers
@@ -270,11 +281,12 @@ def test_the_command_measures_and_writes(bench_gpu, tmp_path, capsys):
     assert [file.name.split("-20")[0] for file in files] == ["gpu-test-device"] * 2
     found, page = json.loads(files[0].read_text()), files[1].read_text()
     assert found["commit"] == "abc" and found["device"]["name"] == "test device"
-    assert [job["name"] for job in found["jobs"]] == ["A linear plain f32", "A bspline3 plain f32", "small linear f32"]
+    names = ["A linear plain f32", "A bspline3 plain f32", "small linear f32", "logits argmax f32"]
+    assert [job["name"] for job in found["jobs"]] == names
     assert {row["job"] for row in found["peers"]} == {job["name"] for job in found["jobs"]}
     assert all(row["times"]["median_ms"] > 0 for row in found["peers"])
     assert "a trial of the script, not a measurement" in page
-    assert "| logits argmax f32 | missing |" in page
+    assert "| logits argmax f32 | 25 channels of 128^3 to 512x512x300" in page and "## Not there\n\nNothing." in page
     assert str(tmp_path) not in page
     assert "splines: each peer at least 10x" in capsys.readouterr().out
     files[1].unlink()
@@ -432,7 +444,7 @@ def found():
     }  # fmt: skip
     return {
         "date": "2000-01-01", "commit": "abc", "cpu": "test CPU", "cores": 16, "scale": 1, "clocks_before": None,
-        "clocks_after": None, "device": device, "launch": [launch], "failed": [], "missing": [], "files": files,
+        "clocks_after": None, "device": device, "launch": [launch], "failed": [], "files": files,
         "jobs": [job_facts("up", "linear", 1.0), job_facts("down", "antialiased", 2.0)],
         "peers": [peer_facts("quick", "up", 3.0), peer_facts("slow", "up", 50.0), peer_facts("quick", "down", 30.0)],
     }  # fmt: skip
