@@ -450,7 +450,7 @@ int main(int argc, char** argv) {
         return bench::measure_all(request);
     } catch (const Error& error) {
         std::cerr << "bench_gpu: " << error.what() << "\n";
-        return static_cast<int>(error.code());
+        return exit_code(error.code());
     } catch (const std::exception& error) {
         std::cerr << "bench_gpu: " << error.what() << "\n";
         return 1;
