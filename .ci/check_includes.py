@@ -48,6 +48,7 @@ EXCEPTIONS = {
     ("cuda", "revoxel/executor.hpp"),        # the one virtual interface: cuda/ implements it
     ("cuda", "executors/parts.hpp"),         # outputs that are worked on part by part
     ("cuda", "executors/views.hpp"),         # what every executor does with views
+    ("cuda", "executors/two_step.hpp"),      # which plans are not for one step
     ("cuda", "executors/thread_pool.hpp"),   # host threads beside the device
     ("cuda", "simt/simt.hpp"),               # the tests compile kernels with the words of their SIMT layer
     ("oracle", "revoxel/plan.hpp"),          # the names of kernels and options; no function (see ORACLE_CALLS)

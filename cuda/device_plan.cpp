@@ -1,5 +1,7 @@
 // Plans on a device: which kernels a plan needs, and queueing them for one volume or for many.
+#include <fmt/format.h>
 #include <algorithm>
+
 #include <array>
 #include <map>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "device_plan.hpp"
 #include "device_view.hpp"
 #include "engine/cuda_backend.hpp"
+#include "executors/two_step.hpp"
 #include "executors/views.hpp"
 #include "fill.hpp"
 #include "gather.hpp"
@@ -130,6 +133,12 @@ public:
 
     void add(const DeviceJob& job, Queue& queue, StreamHandle stream) override {
         check_views(plan_, job.input, job.output);
+        if (job.count < 0 || (job.count > 1 && job.output_step == 0)) {
+            throw Error(ErrorCode::usage,
+                        fmt::format("a job of {} volumes with an output step of {} is not possible; expected 0 volumes "
+                                    "or more, which do not lie on each other",
+                                    job.count, job.output_step));
+        }
         FieldJob fields{
             field_of(job.input), field_of(job.output), {job.count, job.input_step, job.output_step}, job.affines};
         if (job.affines && !gather_) {
@@ -360,7 +369,7 @@ private:
 
 std::unique_ptr<DevicePlan> make_device_plan(const Plan& plan, const DeviceOptions& options) {
     check_device();
-    if (plan.options.clip == Clip::local || (plan.options.nan_aware && !is_integer(plan.options.input_dtype))) {
+    if (needs_two_steps(plan)) {
         throw Error(ErrorCode::unavailable,
                     "plans that clip locally or leave out NaN run from host memory only; use make_executor");
     }

@@ -43,8 +43,7 @@ __device__ inline void prefetch(const std::byte* address) {
 template <typename Job>
 void launch(void (*kernel)(JobList<Job>), unsigned blocks, unsigned threads, std::size_t shared_bytes,
             const JobList<Job>& list, StreamHandle stream) {
-    if (shared_bytes > kSharedBytesWithoutAsking)
-        allow_shared_bytes(reinterpret_cast<const void*>(kernel), shared_bytes);
+    if (shared_bytes > kSharedBytesWithoutAsking) allow_shared_bytes(reinterpret_cast<const void*>(kernel));
     kernel<<<blocks, threads, shared_bytes, stream>>>(list);
     check_launch();
 }

@@ -37,7 +37,7 @@ cudaExtent extent_of(const std::int64_t (&n)[3]) {
 }  // namespace
 
 DeviceVolume::DeviceVolume(const std::int64_t (&extent)[3], DType dtype, Read read)
-    : bytes_(static_cast<std::size_t>(extent[0] * extent[1] * extent[2]) * size_of(dtype)) {
+    : bytes_(static_cast<std::size_t>(extent[0] * extent[1] * extent[2]) * size_of(dtype)), device_(current_device()) {
     const cudaChannelFormatDesc format = format_of(dtype, read);
     check(cudaMalloc3DArray(&array_, &format, extent_of(extent)), "taking memory for a texture");
     cudaResourceDesc resource{};
@@ -56,7 +56,8 @@ DeviceVolume::DeviceVolume(const std::int64_t (&extent)[3], DType dtype, Read re
 DeviceVolume::DeviceVolume(DeviceVolume&& other) noexcept
     : array_(std::exchange(other.array_, nullptr)),
       texture_(std::exchange(other.texture_, 0)),
-      bytes_(std::exchange(other.bytes_, 0)) {}
+      bytes_(std::exchange(other.bytes_, 0)),
+      device_(other.device_) {}
 
 DeviceVolume& DeviceVolume::operator=(DeviceVolume&& other) noexcept {
     if (this != &other) {
@@ -64,13 +65,20 @@ DeviceVolume& DeviceVolume::operator=(DeviceVolume&& other) noexcept {
         array_ = std::exchange(other.array_, nullptr);
         texture_ = std::exchange(other.texture_, 0);
         bytes_ = std::exchange(other.bytes_, 0);
+        device_ = other.device_;
     }
     return *this;
 }
 
 void DeviceVolume::release() noexcept {
+    if (!array_) return;
+    int before = device_;
+    cudaGetDevice(&before);
+    if (before != device_) cudaSetDevice(device_);
+    cudaDeviceSynchronize();  // kernels that read it may be queued
     if (texture_) cudaDestroyTextureObject(texture_);
-    if (array_) cudaFreeArray(array_);
+    cudaFreeArray(array_);
+    if (before != device_) cudaSetDevice(before);
 }
 
 void DeviceVolume::fill(const Field& field, StreamHandle stream) const {

@@ -43,15 +43,11 @@ private:
     cudaArray* array_ = nullptr;
     TextureHandle texture_ = 0;
     std::size_t bytes_ = 0;
+    int device_ = -1;
 };
 
 /// Whether the current device has textures of this extent.
 bool fits_texture(const std::int64_t (&extent)[3]);
-
-/// Whether textures interpolate voxels of this type: floating types and integers of up to 16 and 32 bits.
-inline bool is_filtered(DType dtype) {
-    return size_of(dtype) <= 2 || dtype == DType::float32;
-}
 
 /// What 1 stands for when a filtered texture is read; 1 for floating types. The lowest value of signed integers reads
 /// as the one above it.

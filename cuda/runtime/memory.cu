@@ -261,8 +261,10 @@ std::size_t most_shared_bytes() {
     return static_cast<std::size_t>(bytes);
 }
 
-void allow_shared_bytes(const void* kernel, std::size_t bytes) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+void allow_shared_bytes(const void* kernel) {
+    // Always the same, and as much as there is: another thread's launch of the kernel may need more than this one's.
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(most_shared_bytes())),
           "asking for shared memory");
 }
 

@@ -168,7 +168,7 @@ std::size_t most_shared_bytes();
 
 /// More than this a kernel must be allowed to ask for.
 inline constexpr std::size_t kSharedBytesWithoutAsking = std::size_t{48} << 10;
-void allow_shared_bytes(const void* kernel, std::size_t bytes);
+void allow_shared_bytes(const void* kernel);
 void check_launch();
 [[noreturn]] void throw_too_many_blocks(std::int64_t blocks);
 

@@ -231,7 +231,7 @@ std::size_t most_shared_bytes() {
     return std::size_t{64} << 10;
 }
 
-void allow_shared_bytes(const void*, std::size_t) {}
+void allow_shared_bytes(const void*) {}
 void check_launch() {}
 
 void throw_too_many_blocks(std::int64_t blocks) {

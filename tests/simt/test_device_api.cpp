@@ -134,6 +134,29 @@ TEST(DeviceApi, JobsThatCannotBeAreRefused) {
     EXPECT_THROW(cuda::run({job}, nullptr), Error);
 }
 
+// Options about computed values change nothing where none is computed.
+TEST(DeviceApi, PlansThatOnlyMoveTakeEveryOption) {
+    PlanOptions options;
+    options.kernel = Kernel::nearest;
+    options.clip = Clip::local;
+    options.nan_aware = true;
+    Task task(make_plan(axis_grid({7, 6, 5}, {1, 1, 1}), axis_grid({9, 8, 7}, {0.7, 0.7, 0.7}), options), 1, 1);
+    cuda::run({task.job()}, nullptr);
+    EXPECT_EQ(task.output.volume(0), on_cpu(task.plan, task.input.view()));
+}
+
+TEST(DeviceApi, VolumesDoNotLieOnEachOther) {
+    Task task(make_plan(axis_grid({7, 6, 5}, {1, 1, 1}), axis_grid({9, 8, 7}, {0.7, 0.7, 0.7}), {}), 2, 2);
+    DeviceJob job = task.job();
+    job.output_step = 0;
+    EXPECT_THROW(cuda::run({job}, nullptr), Error);
+    job = task.job();
+    job.count = -1;
+    EXPECT_THROW(cuda::run({job}, nullptr), Error);
+    job.count = 0;
+    cuda::run({job}, nullptr);
+}
+
 /// Affines of patches: turned, zoomed and sheared, one of them partly outside, one that does not move.
 std::vector<Affine> patch_affines() {
     const double rows[3][3][4] = {{{0.9, 0.2, -0.1, 1.25}, {-0.3, 0.8, 0.15, 3.5}, {0.1, -0.2, 0.7, 2.0}},
