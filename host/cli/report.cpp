@@ -13,6 +13,8 @@
 namespace revoxel::cli {
 namespace {
 
+constexpr std::size_t kWidth = 80;
+
 constexpr std::size_t kKeptLines = 10;
 
 Vec3 micrometres(const Vec3& mm) {
@@ -310,7 +312,11 @@ std::string result_report(const ResampleJob& job, const ResampleResult& r) {
                                number(r.output_range.min), number(r.output_range.max))},
         {"result", fmt::format("{} ({})", printable(job.request.output), bytes(r.output_file_bytes))},
     };
-    if (!r.backend_reason.empty()) rows.insert(rows.begin(), {"backend", r.backend_reason});
+    std::vector<std::vector<std::string>> chosen;
+    for (const std::string& line : wrapped(r.backend_reason, kWidth - std::string("backend  ").size())) {
+        chosen.push_back({chosen.empty() ? "backend" : "", line});
+    }
+    rows.insert(rows.begin(), chosen.begin(), chosen.end());
     text += "\n" + table(rows);
     return kept.empty() ? text : text + "\n" + kept;
 }

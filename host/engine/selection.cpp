@@ -121,15 +121,14 @@ BackendChoice choose_backend(Backend asked, const Plan& plan, std::int64_t field
     const double cpu = expected_cpu_seconds(plan, fields, machine.threads);
     const double gpu = expected_gpu_seconds(plan, fields, machine.gpu_started);
     if (cpu <= gpu) {
-        return {
-            Backend::cpu, false,
-            fmt::format("the CPU, which takes about {:.2g} s; a GPU with its start and the copies {:.2g} s", cpu, gpu)};
+        return {Backend::cpu, false,
+                fmt::format("the CPU, about {:.2g} s; a GPU, with its start and the copies, {:.2g} s", cpu, gpu)};
     }
     const std::string name = machine.gpu_name();
     if (name.empty()) return {Backend::cpu, false, "the CPU; " + machine.gpu_complaint()};
-    return {Backend::cuda, true,
-            fmt::format("the GPU ({}), which takes about {:.2g} s with its start and the copies; the CPU {:.2g} s",
-                        name, gpu, cpu)};
+    return {
+        Backend::cuda, true,
+        fmt::format("the GPU ({}), about {:.2g} s with its start and the copies; the CPU {:.2g} s", name, gpu, cpu)};
 }
 
 BackendSelection::BackendSelection(BackendChoice choice)
