@@ -108,7 +108,6 @@ private:
     bool make_runners_with(std::int64_t slots) {
         const std::size_t count = devices_.size();
         SlabCut cut = choose_slabs(plan_, count, most_bytes(), slots);
-        least_bytes_ = cut.slot_bytes(count);
         while (!make_runners(cut)) {
             SlabSize size = cut.size;
             if (!size.halve()) return false;
@@ -116,7 +115,6 @@ private:
             // Where tables are more than the slabs, thinner ones with more tables do not help.
             if (thinner.slot_bytes(count) < most_bytes() / 8) return false;
             cut = std::move(thinner);
-            least_bytes_ = cut.slot_bytes(count);
         }
         return true;
     }
@@ -151,12 +149,11 @@ private:
     [[noreturn]] void throw_too_little() const {
         if (!refusal_.empty()) throw Error(ErrorCode::device_memory, refusal_);
         const bool limited = options_.device_memory > 0;
-        throw Error(
-            ErrorCode::device_memory,
-            fmt::format("backend cuda: the thinnest slabs of this volume need {:.4g} MB on the GPU and their tables "
-                        "more, {} {:.4g} MB; {}, or choose --backend cpu",
-                        static_cast<double>(least_bytes_) / 1e6, limited ? "--gpu-memory allows" : "there are",
-                        static_cast<double>(most_bytes()) / 1e6, limited ? "allow more" : "end what else uses it"));
+        throw Error(ErrorCode::device_memory,
+                    fmt::format("backend cuda: {} {:.4g} MB of the GPU, and this volume with its tables does not fit, "
+                                "however thin its slabs; {}, or choose --backend cpu",
+                                limited ? "--gpu-memory allows" : "there are", static_cast<double>(most_bytes()) / 1e6,
+                                limited ? "allow more" : "end what else uses it"));
     }
 
     std::string device_names() const {
@@ -176,9 +173,8 @@ private:
     const ExecutorOptions options_;
     std::vector<int> devices_;
     Precision precision_;
-    std::int64_t least_bytes_ = 0;  ///< of slots, in the last attempt
-    bool needs_range_ = false;      ///< slabs see parts of the input, and clip to the range of all of it
-    std::string refusal_;           ///< of the device, in the last attempt that it refused
+    bool needs_range_ = false;  ///< slabs see parts of the input, and clip to the range of all of it
+    std::string refusal_;       ///< of the device, in the last attempt that it refused
     std::vector<std::unique_ptr<Runner>> runners_;
     std::string name_;
 };

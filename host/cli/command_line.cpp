@@ -143,7 +143,10 @@ void add_run_options(CLI::App& app, ResampleArguments& a) {
     option(app, group, "--devices", a.devices, "NUMBERS",
            "several GPUs that share the work (0,1); the result is the same", "one alone");
     option(app, group, "--gpu-memory", a.gpu_memory, "BYTES",
-           "the most memory to take on each GPU, e.g. 500M or 8G; the result is the same", "most of what is free");
+           "the most memory to take on each GPU, e.g. 500M or 8G; the result is the same, but precision fast becomes "
+           "exact "
+           "where it does not fit",
+           "most of what is free");
     option(
         app, group, "--precision", a.precision, "exact|fast",
         "of kernel linear on oblique grids on a GPU: exact is the result of all backends, fast uses the texture units, "
