@@ -5,17 +5,10 @@
 #include <utility>
 
 #include "revoxel/error.hpp"
-#include "runtime/messages.hpp"
+#include "runtime/check.hpp"
 
 namespace revoxel::cuda {
 namespace {
-
-void check(cudaError_t status, const char* what) {
-    if (status == cudaSuccess) return;
-    cudaGetLastError();  // or the next check of an unrelated call would report it
-    const auto code = status == cudaErrorMemoryAllocation ? ErrorCode::device_memory : ErrorCode::unavailable;
-    throw Error(code, failed_text(what, cudaGetErrorString(status)));
-}
 
 cudaChannelFormatDesc format_of(DType dtype, DeviceVolume::Read read) {
     const int bits = 8 * static_cast<int>(size_of(dtype));

@@ -1,4 +1,4 @@
-// Memory that is lent or kept: what needs no word of CUDA, so that the tests run the same.
+// Memory that is moved, lent or kept: what needs no word of CUDA, so that the tests run the same.
 #include <mutex>
 #include <new>
 #include <tuple>
@@ -83,6 +83,21 @@ std::byte* ScratchLender::lend(std::size_t bytes) {
     lent_[best] = true;
     lent_bytes_ += bytes;
     return blocks_[best].data();
+}
+
+DeviceMemory::DeviceMemory(DeviceMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      device_(std::exchange(other.device_, -1)) {}
+
+DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
+    if (this != &other) {
+        release();
+        data_ = std::exchange(other.data_, nullptr);
+        bytes_ = std::exchange(other.bytes_, 0);
+        device_ = std::exchange(other.device_, -1);
+    }
+    return *this;
 }
 
 PinnedMemory::PinnedMemory(std::size_t bytes) : bytes_(bytes), pinned_(true) {

@@ -11,18 +11,12 @@
 #include <utility>
 
 #include "revoxel/error.hpp"
+#include "runtime/check.hpp"
 #include "runtime/device_info.hpp"
 #include "runtime/messages.hpp"
 
 namespace revoxel::cuda {
 namespace {
-
-void check(cudaError_t status, const char* what) {
-    if (status == cudaSuccess) return;
-    cudaGetLastError();  // or the next check of an unrelated call would report it
-    const auto code = status == cudaErrorMemoryAllocation ? ErrorCode::device_memory : ErrorCode::unavailable;
-    throw Error(code, failed_text(what, cudaGetErrorString(status)));
-}
 
 std::atomic<bool> has_started{false};
 
@@ -154,21 +148,6 @@ void DeviceMemory::allocate(std::size_t bytes) {
     bytes_ = bytes;
     device_ = device;
     if (pool.pool) check(cudaStreamSynchronize(pool.stream), "taking memory");  // from now on any stream may use it
-}
-
-DeviceMemory::DeviceMemory(DeviceMemory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      bytes_(std::exchange(other.bytes_, 0)),
-      device_(std::exchange(other.device_, -1)) {}
-
-DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
-    if (this != &other) {
-        release();
-        data_ = std::exchange(other.data_, nullptr);
-        bytes_ = std::exchange(other.bytes_, 0);
-        device_ = std::exchange(other.device_, -1);
-    }
-    return *this;
 }
 
 void DeviceMemory::release() noexcept {

@@ -156,21 +156,6 @@ void DeviceMemory::allocate(std::size_t bytes) {
     }
 }
 
-DeviceMemory::DeviceMemory(DeviceMemory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      bytes_(std::exchange(other.bytes_, 0)),
-      device_(std::exchange(other.device_, -1)) {}
-
-DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
-    if (this != &other) {
-        release();
-        data_ = std::exchange(other.data_, nullptr);
-        bytes_ = std::exchange(other.bytes_, 0);
-        device_ = std::exchange(other.device_, -1);
-    }
-    return *this;
-}
-
 void DeviceMemory::release() noexcept {
     if (!data_ || device_ < 0) return;
     bytes_now -= static_cast<std::int64_t>(bytes_);
